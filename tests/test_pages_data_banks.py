@@ -30,8 +30,9 @@ from tests.browser import (
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-# Where the buttons of the demo's own version begin, which another one replaces.
-TOP_OF_FORMER = "document.querySelector('#versions [aria-label=\"Show v1\"]').getBoundingClientRect().top"
+# Where the row of the demo's own version begins and ends, which another one replaces.
+FORMER = """['top', 'bottom'].map((edge) =>
+  Math.round(document.querySelector('#versions tr:has([title="Show v1"])').getBoundingClientRect()[edge])).join()"""
 
 
 def import_from(page: Page, source: Path, number: int) -> None:
@@ -235,7 +236,7 @@ def test_build_activate_and_delete(address: str, page: Page) -> None:
     visit(other, f"{address}/banks")
     other.locator("#rows .row-bars li").first.wait_for(timeout=SLOW)
     other.locator("#due p").wait_for(timeout=SLOW)
-    top_before = other.evaluate(TOP_OF_FORMER)
+    before = other.evaluate(FORMER)
     other.evaluate(STILL)
 
     page.get_by_label("None: normal images only, as PatchCore").check()
@@ -270,7 +271,7 @@ def test_build_activate_and_delete(address: str, page: Page) -> None:
     assert page.evaluate("window.moved") < 0.01, "\n".join(page.evaluate("window.movers"))
     new = other.get_by_role("button", name="Show what is new")
     new.wait_for(timeout=SLOW)
-    other.wait_for_function(f"Math.abs({TOP_OF_FORMER} - {top_before}) < 1")
+    other.wait_for_function(f"{FORMER} === '{before}'")
     other.locator(".frame-chips", has_text="v2 · demo").wait_for(timeout=SLOW)
     assert other.locator(".frame-elsewhere").is_hidden()  # the list, the picture and the header say so
     shoot(other, "banks-held")

@@ -21,6 +21,7 @@ from exdd_core.workspace import Workspace, candidates, thresholds
 from exdd_core.workspace.imports import import_dataset
 from exdd_core.workspace.versions import activate_bank
 from tests.browser import (
+    MOVED,
     SIDEWAYS,
     SLOW,
     chosen,
@@ -152,10 +153,12 @@ def test_a_filter_outlives_a_reload(browser: Browser, address: str, workspace: W
 
 
 def test_nothing_overlaps_on_curate_whatever_the_window(browser: Browser, address: str) -> None:
-    with visiting(browser, 1024, 768) as page:
+    with visiting(browser, 1280, 720) as page:
         known_as(page, "Anna")
+        page.add_init_script(MOVED)
         page.goto(address + "curate")
         ready(page)
+        assert page.evaluate("window.moved") < 0.01, page.evaluate("window.movers")
         for width in (933, 1024, 1199, 1200, 1280, 1340, 1400):
             page.set_viewport_size({"width": width, "height": 720})
             for inner in (".cu-type", ".cu-undo", ".cu-next"):

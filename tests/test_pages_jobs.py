@@ -13,7 +13,7 @@ import pytest
 
 from exdd_core import jobs
 from exdd_core.workspace import Workspace
-from tests.browser import SLOW, program, serving, shoot, visit
+from tests.browser import MOVED, SLOW, STILL, program, serving, shoot, visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -50,6 +50,7 @@ def until(found: Callable[[], Any]) -> Any:
 
 def test_the_drawer_shows_orders_cancels_and_clears(page: Page, workspace: Workspace) -> None:
     with serving(workspace) as address:
+        page.add_init_script(MOVED)
         visit(page, address)
         button, drawer = page.locator(".jobs-button"), page.locator(".jobs-drawer")
         assert not drawer.is_visible() and button.get_attribute("aria-expanded") == "false"
@@ -88,6 +89,10 @@ def test_the_drawer_shows_orders_cancels_and_clears(page: Page, workspace: Works
         entry(page, "Import nothing").get_by_text("/nowhere does not exist; check the path.").wait_for()
         done = entry(page, "Paint scratches")
         done.get_by_text("3 candidates.").wait_for(timeout=SLOW)
+        page.evaluate(STILL)  # a job that is alone to do moves nothing when it comes or ends
+        jobs.submit(workspace, "synthesize", "Paint one", PAINTING | {"count": 1})
+        entry(page, "Paint one").get_by_text("1 candidate.").wait_for(timeout=SLOW)
+        assert page.evaluate("window.moved") < 0.01, "\n".join(page.evaluate("window.movers"))
         assert done.get_by_role("link").get_attribute("href") == "./curate"
         shoot(page, "jobs-ended")
         drawer.get_by_role("button", name="Clear list").click()

@@ -2,7 +2,7 @@
 // An entry stays the same element from one look to the next, so that nobody's focus is taken away.
 
 import { find, make } from "../shared/dom.js";
-import { actsOf, BUTTONS, split, stateOf, textOf, uselessActs } from "./words.js";
+import { actsOf, BUTTONS, listsOf, split, stateOf, textOf, uselessActs } from "./words.js";
 
 /** @typedef {import("./words.js").Job} Job */
 /** @typedef {import("./words.js").Act} Act */
@@ -25,12 +25,16 @@ export function jobLists(element, onAct) {
     return entry;
   };
 
-  /** @param {Job[]} jobs */
-  return (jobs) => {
-    const { waiting, over } = split(jobs);
-    const many = waiting.length === 1 ? "1 job" : `${waiting.length} jobs`;
-    showList(find(element, ".jobs-active"), waiting, `${many} to do, one at a time in this order`, entryOf);
-    showList(find(element, ".jobs-over"), over, `${over.length} ended`, entryOf);
+  let last = "";
+  /** @param {Job[]} jobs @param {boolean} open whether somebody sees them */
+  return (jobs, open) => {
+    const { title, upper, lower } = listsOf(jobs, open ? last : "");
+    const { over } = split(jobs);
+    last = upper[0]?.id ?? "";
+    showList(find(element, ".jobs-active"), upper, title, entryOf);
+    showList(find(element, ".jobs-over"), lower, `${over.length} ended`, entryOf);
+    find(element, ".jobs-active").hidden = !jobs.length;
+    find(element, ".jobs-over").hidden = !over.length;
     find(element, ".jobs-clear").hidden = !over.some((job) => job.state !== "interrupted");
     find(element, ".jobs-none").hidden = jobs.length > 0;
     const there = new Set(jobs.map((job) => job.id));
@@ -49,7 +53,6 @@ export function jobLists(element, onAct) {
  * @param {(job: Job) => HTMLLIElement} entryOf
  */
 function showList(section, jobs, title, entryOf) {
-  section.hidden = !jobs.length;
   find(section, "h3").textContent = title;
   const list = find(section, "ul");
   const focused = /** @type {HTMLElement | null} */ (document.activeElement);

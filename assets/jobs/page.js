@@ -57,7 +57,7 @@ export function start(element, server) {
   pickers(element, store);
   store.subscribe(["dataset"], ({ dataset }) => pin(dataset)); // that it began with, or where that is gone, another
   store.subscribe(["jobs"], ({ jobs }) => showButton(element, jobs));
-  store.subscribe(["jobs"], ({ jobs }) => showLists(jobs));
+  store.subscribe(["jobs", "open"], ({ jobs, open }) => showLists(jobs, open));
   store.subscribe(["said"], ({ said }) => {
     const close = () => store.patch({ said: "" });
     find(element, ".jobs-said").replaceChildren(said ? note(said, "error", close) : "");

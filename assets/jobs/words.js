@@ -64,6 +64,23 @@ export function split(jobs) {
 }
 
 /**
+ * The two lists of the drawer. A job that was to do there keeps its place when it ends, so that nothing moves, until
+ * another one is to do.
+ * @param {Job[]} jobs
+ * @param {string} last id of the job that the upper list showed first, or ""
+ */
+export function listsOf(jobs, last) {
+  const { waiting, over } = split(jobs);
+  const ended = waiting.length ? [] : over.filter(({ id }) => id === last);
+  const many = waiting.length === 1 ? "1 job" : `${waiting.length} jobs`;
+  return {
+    title: waiting.length ? `${many} to do, one at a time in this order` : "Nothing to do",
+    upper: [...waiting, ...ended],
+    lower: over.filter((job) => !ended.includes(job)),
+  };
+}
+
+/**
  * What the header's button counts: the jobs behind the first one, else those that were interrupted, else "".
  * @param {Job[]} jobs
  */

@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { actsOf, changedSince, countOf, split, stateOf, textOf, toldOf, uselessActs } from "./words.js";
+import {
+  actsOf,
+  changedSince,
+  countOf,
+  listsOf,
+  split,
+  stateOf,
+  textOf,
+  toldOf,
+  uselessActs,
+} from "./words.js";
 
 /**
  * @param {string} id
@@ -60,6 +70,18 @@ test("a text does not repeat the state", () => {
   assert.equal(textOf(job("a", "interrupted", { text: "Interrupted" })), "");
   assert.equal(textOf(job("a", "queued", { text: "Waiting" })), "");
   assert.equal(textOf(job("a", "running", { text: "3 of 8 images" })), "3 of 8 images");
+});
+
+test("a job that ends in the open drawer keeps its place until another one is to do", () => {
+  const [running, ended, other] = [job("a", "running"), job("a", "done"), job("b", "failed")];
+  assert.deepEqual(listsOf([running, other], ""), {
+    title: "1 job to do, one at a time in this order",
+    upper: [running],
+    lower: [other],
+  });
+  assert.deepEqual(listsOf([ended, other], "a"), { title: "Nothing to do", upper: [ended], lower: [other] });
+  assert.deepEqual(listsOf([ended, other], "").lower, [ended, other]); // the drawer was opened anew
+  assert.deepEqual(listsOf([job("c", "queued"), ended], "a").lower, [ended]);
 });
 
 test("another version or data set is told of, an update of the same one is not", () => {

@@ -313,17 +313,13 @@ def _measured_html(found: Measured | None) -> str:
 
 
 def _actions(bank: BankVersion) -> str:
-    """What can be done with a version. A button that has no use now keeps its place, so that no row grows by a line
-    when another version becomes the active one."""
-
-    def button(act: str, what: str, shown: str, idle: bool = False) -> str:
+    def button(act: str, what: str, shown: str) -> str:
         label = f'aria-label="{what} {text(bank.name)}" title="{what} {text(bank.name)}" data-id="{text(bank.id)}"'
-        state = " inert" if idle else ""
-        return f'<button type="button" class="plain-button small" data-act="{act}" {label}{state}>{shown}</button>'
+        return f'<button type="button" class="plain-button small" data-act="{act}" {label}>{shown}</button>'
 
     pin = button("unpin", "Unpin", "Unpin") if bank.pinned else button("pin", "Pin", "Pin")
-    activate = button("activate", "Activate", "Activate", bank.active)
-    delete = button("delete", "Delete", "✕", bank.active or bank.pinned)
+    activate = "" if bank.active else button("activate", "Activate", "Activate")
+    delete = "" if bank.active or bank.pinned else button("delete", "Delete", "✕")
     name = button("name", "Rename", "✎")
     return f'<span class="actions">{button("rows", "Show", "Show")}{activate}{pin}{name}{delete}</span>'
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from exdd_core import files
 from exdd_core.depth import HIGHEST
 from exdd_core.errors import BadInput
 from exdd_core.formats import FORMATS, FORMATS_TEXT
+from exdd_core.geometry import turned
 
 Source = Path | str | bytes
 
@@ -37,22 +38,7 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# The same turns for arrays: OpenCV does not apply the EXIF orientation.
-TURNED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.swapaxes(0, 1),
-    6: lambda a: np.rot90(a, -1),
-    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
-    8: lambda a: np.rot90(a),
-}
 BITS_PER_SAMPLE = 258  # of TIFF
-
-
-def turned(array: np.ndarray, turn: int) -> np.ndarray:
-    """An array (H, W, ...) as stored in a file, turned by its EXIF orientation, 1 to 8."""
-    return TURNED[turn](array) if turn in TURNED else array
 
 
 def label_of(source: Source, name: str | None) -> str:

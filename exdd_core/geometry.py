@@ -9,6 +9,7 @@ resizes. Knows numbers and arrays. Does not know files.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,6 +19,16 @@ import numpy as np
 from exdd_core.errors import BadInput
 
 MIN_MODEL_SIDE, MAX_MODEL_SIDE = 32, 4096
+# What turns an array upright, by the EXIF orientation of its file.
+TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: np.rot90(a),
+}
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,11 @@ def frame(size: Size, shape: tuple[int, int]) -> Frame:
     inner_height = min(size.height, max(1, round(height * scale)))
     left, top = (size.width - inner_width) // 2, (size.height - inner_height) // 2
     return Frame(left, top, inner_width, inner_height)
+
+
+def turned(array: np.ndarray, turn: int) -> np.ndarray:
+    """An array (H, W, ...) as stored in a file, turned by its EXIF orientation, 1 to 8."""
+    return TURNS[turn](array) if turn in TURNS else array
 
 
 def fit(array: np.ndarray, width: int, height: int) -> np.ndarray:

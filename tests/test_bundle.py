@@ -26,7 +26,7 @@ from exdd_core.detector.patch_network import PatchNetwork
 from exdd_core.errors import BadInput
 from exdd_core.evaluation.masks import Counted, Masks
 from exdd_core.geometry import Size
-from exdd_core.images import encode_png, read_image
+from exdd_core.images import read_image
 from exdd_core.workspace import Workspace, dataset_settings
 from exdd_core.workspace.imports import import_dataset
 from tests import plates
@@ -316,21 +316,25 @@ def test_pictures_are_read_as_the_workbench_reads_them(tmp_path: Path) -> None:
 
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (20, 30, 3), np.uint8)
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.fromarray(pixels).save(tmp_path / "turned.jpg", exif=exif, quality=95)
-    Image.fromarray(pixels[..., 0]).save(tmp_path / "grey.png")
-    (tmp_path / "plain.png").write_bytes(encode_png(pixels))
-    alpha = np.dstack([pixels, rng.integers(0, 2, (20, 30), np.uint8) * 255])
-    (tmp_path / "clear.png").write_bytes(encode_png(alpha))
-    Image.fromarray(pixels).quantize(16).save(tmp_path / "palette.png")
-    for file in sorted(tmp_path.iterdir()):
-        np.testing.assert_array_equal(reading.read(file, None), read_image(file), err_msg=file.name)
-    deep = rng.integers(0, 4096, (20, 30), np.uint16)
-    cv2.imwrite(str(tmp_path / "deep.png"), deep)
+    clear = Image.fromarray(np.dstack([pixels, rng.integers(0, 256, (20, 30), np.uint8)]))
+    for turn in (1, 3, 6):
+        exif = Image.Exif()
+        exif[0x0112] = turn
+        for kind in ("png", "tif", "webp"):
+            clear.save(tmp_path / f"clear{turn}.{kind}", exif=exif, lossless=True)
+        Image.fromarray(pixels).save(tmp_path / f"plain{turn}.jpg", exif=exif, quality=95)
+        Image.fromarray(pixels[..., 0]).save(tmp_path / f"grey{turn}.png", exif=exif)
+    clear.convert("LA").save(tmp_path / "grey.png")
+    Image.fromarray(pixels).quantize(16).save(tmp_path / "palette.png", transparency=3)
     twelve = Depth.of_bits(12)
-    np.testing.assert_array_equal(
-        reading.read(tmp_path / "deep.png", twelve), read_image(tmp_path / "deep.png", None, twelve)
-    )
+    deep = rng.integers(0, 4096, (20, 30, 4)).astype(np.uint16)
+    deep[:9, :9, 3] = 0
+    Image.fromarray(deep[..., 0]).save(tmp_path / "deep6.png", exif=exif)
+    for kind in ("png", "tif"):
+        cv2.imwrite(str(tmp_path / f"deep.{kind}"), deep)
+    for file in sorted(tmp_path.iterdir()):
+        np.testing.assert_array_equal(
+            reading.read(file, twelve), read_image(file, None, twelve), err_msg=file.name
+        )
     with pytest.raises(BadInput, match="more than 8 bits"):
         reading.read(tmp_path / "deep.png", None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +34,9 @@ def main(words: Sequence[str] | None = None, bundle: str | None = None) -> int:
     )
     parser.add_argument("--json", action="store_true", help="one line of JSON for each image")
     options = parser.parse_args(words)
+    # Each image asks numpy for two small products. Threads of its OpenBLAS turn idly for longer than these take, on the
+    # cores that the network computes on.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from exdd_core.bundle import scorer
 
     try:

@@ -47,7 +47,11 @@ FORMAT = (
 MANIFEST, ARRAYS = "bundle.json", "banks.npz"
 SIDES = ("negative", "positive")
 VERSION = "version/"  # the files of the bank version, by which a workspace imports it
-QUERIES_AT_ONCE, CANDIDATES, BLOCK = 256, 4, 16
+QUERIES_AT_ONCE = 256
+CLOSE, SPARE = (
+    1e-3,
+    16,
+)  # a distance is measured again below this share of the query's length, among so many more rows
 DAMAGED = (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile, RuntimeError)
 
 
@@ -69,7 +73,7 @@ class BundleVerdict:
 
     score, threshold: raw. calibrated: 0 is the median of normal images, 1 the threshold. verdict: "defect", "not sure",
     "normal" or "cannot judge". probability: of a defect, 0 to 1; None where unknown. model_map: float32 at the model's
-    size; map: float32 (H, W) of the image, both raw.
+    size, raw. size: of the model's input. shape: (H, W) of the image.
     """
 
     score: float
@@ -79,7 +83,13 @@ class BundleVerdict:
     probability: float | None
     regions: list[BundleRegion]
     model_map: np.ndarray
-    map: np.ndarray
+    size: Size
+    shape: tuple[int, int]
+
+    @property
+    def map(self) -> np.ndarray:
+        """The map at the size of the image, float32 (H, W), raw; computed each time, which large images notice."""
+        return restore_map(self.model_map, self.size, self.shape)
 
 
 def load(path: str | Path, engine: str | None = None) -> Bundle:
@@ -164,7 +174,8 @@ class Bundle:
             probability=self._probability(score) if verdict != "cannot judge" else None,
             regions=self._regions(verdict, score, scores, model_map, rows, shape),
             model_map=model_map,
-            map=restore_map(model_map, self.size, shape),
+            size=self.size,
+            shape=shape,
         )
 
     def prepared(self, image: Source) -> np.ndarray:
@@ -276,42 +287,49 @@ def _rows(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
 class _Rows:
     """The rows of a bank, float32 (n, d), ready to be searched.
 
-    Dot products choose candidates, subtraction measures them. Row j belongs to block j modulo their number: the blocks
-    with the smallest minima hold the nearest rows, and are found without ordering all.
+    Dot products find the nearest rows. They lose digits where vectors are long and alike, so all are first moved by the
+    rows' mean, and distances that are small even then are measured again by subtraction.
     """
 
     def __init__(self, rows: np.ndarray):
-        self._count, d = rows.shape
-        self._middle, self._blocks = rows.mean(0), -(-self._count // BLOCK)
-        self._there = np.zeros((self._blocks * BLOCK, d), np.float32)
-        self._there[: self._count] = rows - self._middle
-        self._lengths = np.full(len(self._there), np.inf, np.float32)
-        self._lengths[: self._count] = np.einsum("nd,nd->n", self._there, self._there)[: self._count]
-        self._factors = np.ascontiguousarray(-2 * self._there.T)
+        self._middle = rows.mean(0)
+        self._there = rows - self._middle
+        lengths = np.einsum("nd,nd->n", self._there, self._there)
+        # The product of a query and a 1 with these is |b|^2 - 2ab.
+        self._factors = np.vstack([-2 * self._there.T, lengths])
 
     def nearest(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Distances float32 (q, k) to the nearest rows, ascending, and their numbers; the last repeats where few."""
-        k = fusion.NEIGHBOURS
-        distances, numbers = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
-        few = min(k + CANDIDATES, self._count)
-        for start in range(0, len(queries), QUERIES_AT_ONCE):
-            part = queries[start : start + QUERIES_AT_ONCE] - self._middle
-            some = self._candidates(part, few)
-            gap = part[:, None] - self._there[some]
-            exact = np.sqrt(np.einsum("qkd,qkd->qk", gap, gap))
-            order = exact.argsort(axis=1, kind="stable")[:, np.minimum(np.arange(k), few - 1)]
-            stop = start + len(part)
-            distances[start:stop] = np.take_along_axis(exact, order, 1)
-            numbers[start:stop] = np.take_along_axis(some, order, 1)
-        return distances, np.minimum(numbers, self._count - 1)  # queries that are no numbers find anything
+        k, there = fusion.NEIGHBOURS, len(self._there)
+        moved = np.ones((len(queries), queries.shape[1] + 1), np.float32)
+        moved[:, :-1] = queries - self._middle
+        squared, numbers = self._smallest(moved, min(k, there))
+        length = np.einsum("qd,qd->q", moved[:, :-1], moved[:, :-1])
+        squared += length[:, None]
+        close = np.flatnonzero(squared[:, 0] < CLOSE * length)
+        if len(close):
+            squared[close], numbers[close] = self._measured(moved[close], min(k, there))
+        last = np.minimum(np.arange(k), there - 1)
+        return np.sqrt(np.maximum(squared, 0))[:, last], numbers[:, last]
 
-    def _candidates(self, part: np.ndarray, few: int) -> np.ndarray:
-        """The numbers of the rows with the smallest products, int (q, few), in any order. part: float32 (q, d)."""
-        products = part @ self._factors
-        products += self._lengths
-        smallest = products.reshape(len(part), BLOCK, self._blocks).min(axis=1)
-        among = min(few, self._blocks)
-        chosen = np.argpartition(smallest, among - 1, axis=1)[:, :among]
-        members = (chosen[:, None] + self._blocks * np.arange(BLOCK)[:, None]).reshape(len(part), -1)
-        values = np.take_along_axis(products, members, 1)
-        return np.take_along_axis(members, np.argpartition(values, few - 1, axis=1)[:, :few], 1)
+    def _measured(self, moved: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Squared distances and numbers (q, k), by subtraction from k + SPARE candidates."""
+        some = self._smallest(moved, min(k + SPARE, len(self._there)))[1]
+        gap = moved[:, None, :-1] - self._there[some]
+        squared = np.einsum("qkd,qkd->qk", gap, gap)
+        order = squared.argsort(axis=1, kind="stable")[:, :k]
+        return np.take_along_axis(squared, order, 1), np.take_along_axis(some, order, 1)
+
+    def _smallest(self, moved: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The k smallest products, ascending, and the numbers of their rows, (q, k) each."""
+        values = np.empty((len(moved), k), np.float32)
+        numbers = np.empty((len(moved), k), np.int64)
+        for start in range(0, len(moved), QUERIES_AT_ONCE):
+            part = slice(start, start + QUERIES_AT_ONCE)
+            products = moved[part] @ self._factors
+            each = np.arange(len(products))
+            for column in range(k):
+                numbers[part, column] = at = products.argmin(axis=1)
+                values[part, column] = products[each, at]
+                products[each, at] = np.inf
+        return values, numbers

@@ -115,12 +115,12 @@ export function folded(items, { who, unfolded, at }) {
   for (const item of items) {
     const { id, status, alike = id } = item;
     const isTaken = status !== "pending" || isElsewhere(item, who);
-    const isAlone = isTaken || id === at || unfolded.has(alike);
+    const isAlone = isTaken || unfolded.has(alike);
     const card = isAlone ? undefined : first.get(alike);
-    if (card) card.more = (card.more || 0) + 1;
+    if (card && id !== at) card.more = (card.more || 0) + 1;
     else {
       const own = { ...item };
-      if (!isAlone) first.set(alike, own);
+      if (!isAlone && !card) first.set(alike, own);
       cards.push(own);
     }
   }

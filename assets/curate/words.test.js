@@ -43,6 +43,7 @@ test("near-duplicates lie folded in the first one's card, but for the one that i
     ["a", 1],
     ["b", undefined],
   ]);
+  assert.deepEqual(seen(folded([a, b, c], { ...state, at: "a" })), [["a", 2]]);
   assert.equal(a.more, undefined);
   assert.equal(folded([a, b, c], { ...state, unfolded: new Set(["a"]) }).length, 3);
   assert.equal(folded([a, { ...b, status: "accepted" }], state).length, 2);

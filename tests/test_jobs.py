@@ -22,7 +22,7 @@ from exdd_core import cli, device as card, jobs
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.jobs import kinds, running, table
 from exdd_core.progress import Progress
-from exdd_core.workspace import Workspace, device
+from exdd_core.workspace import Workspace, clock, device
 
 ROOT = Path(__file__).resolve().parent.parent
 SOON = 30.0  # seconds; a busy machine is slow
@@ -334,6 +334,24 @@ def test_a_kill_loses_nothing_doubles_nothing_and_the_next_worker_finishes(works
         done = jobs.get(workspace, long.id)  # it went on first, by itself
         assert (done.state, done.result) == ("done", {"made": 12, "before": kept})
         assert len(made(workspace, long)) == 12
+
+
+def test_what_a_job_has_made_is_not_on_its_way_any_more(workspace: Workspace, kind: Any) -> None:
+    seen: list[list[str]] = []
+
+    def names(*made: str) -> list[str]:
+        return [job.title for job in jobs.coming(workspace, [name], made)]
+
+    def work(progress: Progress) -> dict[str, str]:
+        seen.extend([names("2020-01-01"), names(clock.now(later=1))])
+        return {}
+
+    name = kind(work)
+    first, _ = (jobs.submit(workspace, name, title, {}) for title in ("First", "Second"))
+    assert jobs.coming(workspace, ["build"], []) == []
+    assert names(clock.now()) == ["First", "Second"]  # none of them has begun
+    jobs.run_next(workspace)
+    assert jobs.get(workspace, first.id).state == "done" and seen == [["First", "Second"], ["Second"]]
 
 
 def crash(workspace: Workspace, id: str) -> None:

@@ -162,8 +162,8 @@ def test_importing_twice_changes_nothing(address: str, page: Page, folder: Path)
     visit(page, f"{address}/data")
     import_from(page, folder, 12)
     sentence(page, "Imported 12 images as brackets.")
-    row = page.locator("#datasets tbody tr", has_text="brackets")
-    assert "active" in row.inner_text()
+    row = page.locator("#datasets tr.selected", has_text="brackets")
+    row.get_by_text("active").wait_for(timeout=SLOW)
     assert "6 · 2" in row.inner_text()
     shoot(page, "data-imported")
     import_from(page, folder, 12)
@@ -204,6 +204,11 @@ def test_the_gallery_filters_and_counts(address: str, page: Page) -> None:
     page.wait_for_function(
         "() => new Set([...document.querySelectorAll('.thumb-label')].map(l => l.innerText)).size == 1"
     )
+    found, type_of = head.inner_text(), labelled(page, "Type of defect").input_value()
+    page.reload()  # and they outlive it
+    head.get_by_text(found, exact=True).wait_for(timeout=SLOW)
+    assert page.get_by_label("Training", exact=True).is_checked()
+    assert labelled(page, "Type of defect").input_value() == type_of
     assert page.locator("#report").get_by_text("Integrity of demo").count() == 1
     shoot(page, "data-gallery")
     shown.first.click()
@@ -245,7 +250,7 @@ def test_build_activate_and_delete(address: str, page: Page) -> None:
     page.get_by_role("button", name="Build", exact=True).click()
     page.locator(".job .bar").wait_for()
     page.locator(".frame-job").wait_for()
-    versions.first.get_by_text("Building a bank version from demo…", exact=True).wait_for()
+    versions.first.get_by_text("Building a bank version from demo…", exact=True).wait_for(timeout=SLOW)
     assert versions.count() == 2
     shoot(page, "banks-building")
     page.reload()  # a reloaded page shows the build that goes on

@@ -5,6 +5,7 @@ from .table import (
     State as State,
     cancel as cancel,
     clear_ended as clear_ended,
+    coming as coming,
     get as get,
     listed as listed,
     move as move,

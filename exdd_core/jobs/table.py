@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +75,17 @@ def listed(workspace: Workspace, active: bool = False) -> list[Job]:
         over = [job for job in found if not job.active]
         by_state += sorted(over, key=lambda job: ends[job.id], reverse=True)
     return by_state
+
+
+def coming(workspace: Workspace, kinds: Sequence[str], made: Iterable[str]) -> list[Job]:
+    """The active jobs of some kinds that have not made yet what they are to make.
+
+    made: when what is there of theirs was made, ISO 8601 in UTC: the running job's own is newer than its start. A job
+    ends later than that, as after the gate of a version.
+    """
+    newest = max(made, default="")
+    active = [job for job in listed(workspace, active=True) if job.kind in kinds]
+    return [job for job in active if job.state == "queued" or newest < job.started]
 
 
 def get(workspace: Workspace, id: str) -> Job:

@@ -141,7 +141,7 @@ class Versions:
         hidden = len(self.workspace.banks()) - len(banks)
         if gone is not None:
             rows.insert(gone[0], gone_row(gone[1]))
-        built = [job for job in jobs.listed(self.workspace, active=True) if job.kind == "build"]
+        built = jobs.coming(self.workspace, ["build"], [bank.created for bank in self.workspace.banks()])
         rows = [*(html.coming_row(job.title, COLUMNS) for job in built), *rows]
         return {self.table: _versions_html(rows, len(banks), hidden, ready, before)}
 

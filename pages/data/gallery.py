@@ -5,6 +5,8 @@ Knows rows of images, thumbnails and the changes of a data set. Does not know pi
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,9 @@ SPLITS = {ALL: None, "Training": "train", "Test": "test"}
 LABELS = {BOTH: None, "Normal": "normal", "Defect": "defect"}
 ALL_TYPES = "All types"
 PAGE_SIZE = 60
+# The tab keeps the filters, so that a page that is opened again shows the same images.
+KEEP_JS = "(...given) => { sessionStorage.setItem('exdd.gallery', JSON.stringify(given)); return given; }"
+KEPT_JS = "() => sessionStorage.getItem('exdd.gallery') ?? ''"
 
 # Actions on ticked images: name -> title and explanation.
 ACTS: dict[str, tuple[str, str]] = {
@@ -66,6 +71,7 @@ class Gallery:
             self.note = answers.note()
             self.grid = answers.markup(elem_id="gallery", js_on_load=GRID_JS)
         self.page = gr.State(0)
+        self.kept = gr.Textbox(visible=False)  # KEPT_JS fills it in
         self.filters = [self.split, self.label, self.type]
         self.outputs = [self.section, self.title, *self.filters, self.note, self.grid, self.page]
 
@@ -98,7 +104,7 @@ class Gallery:
             }
 
         changed = [self.split.input, self.label.input, self.type.input]
-        gr.on(changed, filtered, self.filters, [self.grid, self.page], **answers.HIDDEN)
+        gr.on(changed, filtered, self.filters, [self.grid, self.page], js=KEEP_JS, **answers.HIDDEN)
         self.grid.act(act, [self.page, *self.filters], everything, **answers.HIDDEN)
 
     def _change(self, act: str, ids: list[str], who: str) -> str:
@@ -110,18 +116,19 @@ class Gallery:
             return dataset_changes.retire(self.workspace, ids, who).sentence
         return dataset_changes.relabel(self.workspace, ids, act, who).sentence
 
-    def updates(self, info: DatasetInfo | None) -> dict[Any, Any]:
-        """Update everything for the active data set."""
+    def updates(self, info: DatasetInfo | None, kept: str = "") -> dict[Any, Any]:
+        """Update everything for the active data set. kept: the filters that the tab keeps, as JSON, or ""."""
         if info is None:
             return {self.section: gr.update(visible=False)}
-        types = image_windows.types(self.workspace, Which(info.name, label="defect"))
+        types = [ALL_TYPES, *image_windows.types(self.workspace, Which(info.name, label="defect"))]
+        split, label, kind = _filters(kept, types)
         return {
             self.section: gr.update(visible=True),
             self.title: f'<h2 class="section-title">Images of {text(info.called)}</h2>',
-            self.split: ALL,
-            self.label: BOTH,
-            self.type: gr.update(choices=[ALL_TYPES, *types], value=ALL_TYPES),
-            self.grid: self._grid(0, ALL, BOTH, ALL_TYPES),
+            self.split: split,
+            self.label: label,
+            self.type: gr.update(choices=types, value=kind),
+            self.grid: self._grid(0, split, label, kind),
             self.note: answers.say("info", ""),
             self.page: 0,
         }
@@ -131,6 +138,16 @@ class Gallery:
         which = Which(info.name, SPLITS[split], LABELS[label], None if kind == ALL_TYPES else kind)
         rows = image_windows.window(self.workspace, which, page * PAGE_SIZE, PAGE_SIZE)
         return _gallery_html(rows, image_windows.count(self.workspace, which), info, page)
+
+
+def _filters(kept: str, types: Sequence[str]) -> tuple[str, str, str]:
+    """Split, label and type of defect that the tab kept; all images where these are none of the choices."""
+    try:
+        split, label, kind = map(str, json.loads(kept))
+    except (TypeError, ValueError):
+        return ALL, BOTH, ALL_TYPES
+    known = split in SPLITS and label in LABELS and kind in types
+    return (split, label, kind) if known else (ALL, BOTH, ALL_TYPES)
 
 
 def _gallery_html(rows: list[ImageRow], passing: int, info: DatasetInfo, page: int) -> str:

@@ -13,7 +13,7 @@ from exdd_core import jobs
 from exdd_core.sentences import count
 from exdd_core.workspace import context
 from pages import answers, frame, html
-from pages.data.gallery import Gallery
+from pages.data.gallery import KEPT_JS, Gallery
 from pages.data.importer import Importer
 from pages.data.manage import Manage, due_html
 from pages.data.region import Region
@@ -60,16 +60,16 @@ def render(workspace: Workspace) -> None:
         report,
     ]
 
-    def refresh() -> dict[Any, Any]:
+    def refresh(kept: str = "") -> dict[Any, Any]:
         info = workspace.active_dataset()
         shown = gr.update(visible=info is not None, value=report_html(info) if info else "")
         banner = due_html(workspace)
         updates = {due: gr.update(value=banner, visible=bool(banner)), report: shown}
         for part in (sets, importer):
             updates |= part.updates()
-        for section in (manage, gallery, region):
+        for section in (manage, region):
             updates |= section.updates(info)
-        return updates
+        return updates | gallery.updates(info, kept)
 
     def imported() -> dict[Any, Any]:
         with context.working_on(importer.newest()):
@@ -80,7 +80,8 @@ def render(workspace: Workspace) -> None:
     manage.connect(refresh, everything)
     gallery.connect(refresh, everything)
     region.connect(refresh, everything)
-    answers.on_load(answers.sentences(sets.note, clears=False)(refresh), outputs=everything)
+    said = answers.sentences(sets.note, clears=False)
+    answers.on_load(said(refresh), inputs=gallery.kept, outputs=everything, js=KEPT_JS)
 
 
 # --- the data sets --------------------------------------------------------------------------------------
@@ -96,12 +97,10 @@ class DatasetList:
         self.outputs = [self.table, self.note]
 
     def updates(self) -> dict[Any, Any]:
-        coming = [
-            job.title
-            for job in jobs.listed(self.workspace, active=True)
-            if job.kind == "demo" or (job.kind == "import" and not job.spec.get("into"))
-        ]
-        return {self.table: _datasets_html(self.workspace.datasets(), self.workspace.active_name(), coming)}
+        infos = self.workspace.datasets()
+        found = jobs.coming(self.workspace, ["demo", "import"], [info.created for info in infos])
+        coming = [job.title for job in found if not job.spec.get("into")]
+        return {self.table: _datasets_html(infos, self.workspace.active_name(), coming)}
 
     def connect(self, refresh: Any, outputs: list[Any], importer: Importer) -> None:
         @answers.sentences(self.note)

@@ -122,6 +122,32 @@ def test_a_damaged_network_is_refused_by_its_golden_images(bundle: Path, tmp_pat
     assert ended.returncode == 2 and "nothing is scored" in ended.stderr and not ended.stdout
 
 
+def test_whatever_is_damaged_is_a_sentence(bundle: Path, tmp_path: Path) -> None:
+    def without(name: str, content: bytes) -> bytes:
+        return (
+            content.replace(b'"golden": [', b'"golden": [], "was": [') if name == scorer.MANIFEST else content
+        )
+
+    with pytest.raises(BadInput, match="no golden images, by which it could prove itself"):
+        exdd_core.load(changed(bundle, tmp_path / "unproved.zip", without))
+    for lost in (
+        "golden/0.npy",
+        "golden/0.png",
+        "version/negative.safetensors",
+        "version/positive.safetensors",
+    ):
+        empty = changed(bundle, tmp_path / "empty.zip", lambda n, kept, lost=lost: b"" if n == lost else kept)
+        with pytest.raises(BadInput, match="empty.zip is no bundle: files are missing or damaged; make one"):
+            exdd_core.load(empty)
+    with zipfile.ZipFile(bundle) as archive:
+        at = archive.getinfo(scorer.ARRAYS).header_offset + 60  # within what is compressed
+    content = bytearray(bundle.read_bytes())
+    content[at : at + 40] = b"\xff" * 40
+    (tmp_path / "flipped.zip").write_bytes(content)
+    with pytest.raises(BadInput, match="flipped.zip is no bundle: files are missing or damaged"):
+        exdd_core.load(tmp_path / "flipped.zip")
+
+
 def test_what_is_installed_computes_the_network(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert exdd_core.load(bundle).engine == "onnxruntime"
     monkeypatch.setitem(sys.modules, "onnxruntime", None)

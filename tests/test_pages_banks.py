@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import sys
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import torch
 
 from exdd_core import curation
 from exdd_core.banks import bank_map
@@ -75,6 +77,25 @@ def drawn(page: Page, name: str, dots: int) -> None:
         f"() => document.querySelector('.lm-plot').data && {DOTS} === {dots}", timeout=SLOW
     )
     assert not page.evaluate(COVERED)
+
+
+def checkpoint(workspace: Workspace, backbone: str = "tf_efficientnet_lite0") -> bytes:
+    """What anomalib's PatchCore keeps of a model with this workspace's network, and a bank of four rows."""
+    ours, negative = workspace.backbone(), load_detector(workspace).negative
+    transforms = {
+        "Resize": {"size": [plates.SMALL.height, plates.SMALL.width]},
+        "Normalize": {"mean": ours.mean, "std": ours.std},
+    }
+    steps = [{"class_path": f"torchvision.{name}", "init_args": args} for name, args in transforms.items()]
+    state = {f"model.feature_extractor.{key}": value for key, value in ours.network.state_dict().items()}
+    held = {
+        "hyper_parameters": {"backbone": backbone, "layers": list(ours.layers)},
+        "state_dict": state | {"model.memory_bank": torch.from_numpy(negative.rows[:4].copy())},
+        "anomalib_pre_processor_config": {"transform": {"init_args": {"transforms": steps}}},
+    }
+    stream = io.BytesIO()
+    torch.save(held, stream)
+    return stream.getvalue()
 
 
 def test_versions_are_compared_and_a_map_shows_what_is_dropped_and_put_back(
@@ -238,7 +259,8 @@ def test_a_version_behind_what_was_decided_is_brought_in_line(
         assert defect.mask is not None
         curation.mark_missed(own, defect.id, defect.path, read_mask(defect.mask, None, ""), "Ben")
         writing.write(own, tmp_path / "line 3.zip", "v1")
-        page.get_by_test_id("Import a bundle-upload-button").set_input_files(tmp_path / "line 3.zip")
+        upload = page.get_by_test_id("Import a bundle or checkpoint-upload-button")
+        upload.set_input_files(tmp_path / "line 3.zip")
         said = page.locator(".note.done", has_text="v4 came from line 3.zip: v1 (")
         said.wait_for(timeout=SLOW)
         normal = own.images("plates", split="test", label="normal")[0]
@@ -253,9 +275,23 @@ def test_a_version_behind_what_was_decided_is_brought_in_line(
         page.locator("#blame li a[href*='good']").first.wait_for(timeout=SLOW)
         page.locator("#blame li", has_text="of 1 missed defect, by").first.scroll_into_view_if_needed()
         shoot(page, "banks-blame")
-        (tmp_path / "no.zip").write_bytes(b"PK no")
-        page.get_by_test_id("Import a bundle-upload-button").set_input_files(tmp_path / "no.zip")
-        page.locator(".note.error", has_text="is no bundle to import").wait_for(timeout=SLOW)
+        held = checkpoint(own)
+        for name, content, words in (
+            ("no.zip", b"PK no", "no.zip is no bundle to import: files are missing or damaged"),
+            ("cut ü.ckpt", held[:-900], "cut ü.ckpt is no bundle to import"),
+            ("other.ckpt", checkpoint(own, "resnet18"), "other.ckpt was made with resnet18"),
+        ):
+            (tmp_path / name).write_bytes(content)
+            upload.set_input_files(tmp_path / name)
+            page.locator(".note.error", has_text=words).wait_for(timeout=SLOW)
+        assert len(own.banks()) == 4
+        (tmp_path / "their model.ckpt").write_bytes(held)
+        upload.set_input_files(tmp_path / "their model.ckpt")
+        page.locator(".note.done", has_text="v5 came from their model.ckpt").wait_for(timeout=SLOW)
+        row = page.locator("#versions tr", has_text="imported").filter(has_text="v5")
+        row.get_by_role("button", name="Activate v5").wait_for(timeout=SLOW)
+        row.scroll_into_view_if_needed()
+        shoot(page, "banks-checkpoint")
 
         bank = own.bank("v1").id
         for asked, words in (

@@ -135,4 +135,7 @@ def _require_same(
 
 
 def _damaged(path: Path, why: str) -> BadInput:
-    return BadInput(f"{path.name} is no bundle to import: {why}; make one with `banks export`.")
+    return BadInput(
+        f"{path.name} is no bundle to import: {why}; make one with `banks export`, or give the whole .ckpt file of "
+        "anomalib's PatchCore."
+    )

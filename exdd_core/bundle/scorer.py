@@ -16,6 +16,7 @@ import io
 import json
 import math
 import zipfile
+import zlib
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
@@ -52,7 +53,10 @@ CLOSE, SPARE = (
     1e-3,
     16,
 )  # a distance is measured again below this share of the query's length, among so many more rows
-DAMAGED = (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile, RuntimeError)
+DAMAGED = (
+    *(OSError, EOFError, zlib.error, zipfile.BadZipFile, cv2.error),  # of files
+    *(AssertionError, AttributeError, KeyError, RuntimeError, TypeError, ValueError),  # of what they hold
+)
 
 
 @dataclass(frozen=True)
@@ -146,13 +150,20 @@ class Bundle:
         except BadInput:
             raise
         except DAMAGED as error:
-            why = getattr(error, "strerror", None) or "files are missing or damaged"
-            raise BadInput(f"{path} is no bundle: {why}; make one with `banks export`.") from error
+            raise _damaged(path, error) from error
 
     def check(self) -> None:
         """Score the golden images. Raises BadInput where one differs by more than the bundle's tolerance."""
+        if not self._golden:
+            raise BadInput(
+                f"{self.path} has no golden images, by which it could prove itself; export it again."
+            )
         for golden, content, expected in self._golden:
-            require_same(self.path, self.manifest, golden, expected, self.score(content))
+            try:
+                found = self.score(content)
+            except DAMAGED as error:
+                raise _damaged(self.path, error) from error
+            require_same(self.path, self.manifest, golden, expected, found)
 
     def score(self, image: Source) -> BundleVerdict:
         """Judge a file, its bytes, or a uint8 (H, W, 3) RGB array. Raises BadInput for one that cannot be read."""
@@ -269,6 +280,11 @@ class Bundle:
             )
             found.append(BundleRegion(region, None if squared is None else region.area * squared, known))
         return found
+
+
+def _damaged(path: str | Path, error: Exception) -> BadInput:
+    why = getattr(error, "strerror", None) or "files are missing or damaged"
+    return BadInput(f"{path} is no bundle: {why}; make one with `banks export`.")
 
 
 def _rows(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:

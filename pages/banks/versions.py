@@ -102,7 +102,7 @@ class Versions:
         # The page shows these two below the form.
         self.due = answers.markup(visible=False, elem_id="due", js_on_load=DUE_JS, render=False)
         self.bundle = gr.UploadButton(
-            "Import a bundle",
+            "Import a bundle or checkpoint",
             type="filepath",  # of any type, so that what is wrong with it is said on the page
             size="sm",
             elem_id="bundle",

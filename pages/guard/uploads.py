@@ -31,6 +31,7 @@ SUFFIXES = {  # of each format that we decode, the usual one first
     "PPM": (".ppm", ".pgm", ".pnm", ".pbm"),
 }
 TEXT = (".json", ".csv", ".txt", ".yaml", ".yml")  # read as text, whatever they hold
+ARCHIVES = (".zip", ".ckpt")  # that no browser opens, whatever they hold
 
 
 def kept_name(file: Path) -> str:
@@ -39,10 +40,10 @@ def kept_name(file: Path) -> str:
     suffix = file.suffix.lower()
     kind = formats.picture_format(file)
     if zipfile.is_zipfile(file):
-        suffix = ".zip"
+        suffix = suffix if suffix in ARCHIVES else ".zip"
     elif kind in formats.FORMATS:
         suffix = suffix if suffix in SUFFIXES[kind] else SUFFIXES[kind][0]
-    elif suffix not in TEXT:
+    elif suffix not in TEXT + ARCHIVES:
         suffix = ".bin"
     return stem + suffix
 

@@ -211,13 +211,14 @@ def test_a_body_that_is_too_large_is_stopped(workspace: Workspace) -> None:
 def test_an_upload_is_named_by_what_it_is_and_served_to_nobody(address: str, tmp_path: Path) -> None:
     png = bytes.fromhex("89504e470d0a1a0a") + b"<script>alert(1)</script>"
     sent = {"evil.html": png, "page.svg": b"<svg onload=alert(1)>", "../../x.json": b"[]", "cat.PNG": png}
+    sent["cut.ckpt"] = b"PK"
     names = {}
     for name, content in sent.items():
         (kept,) = httpx.post(address + "gradio_api/upload", files={"files": (name, content)}).json()
         names[name] = Path(kept)
         answer = httpx.get(f"{address}gradio_api/file={kept}")
         assert answer.status_code in (403, 404) or "sandbox" in answer.headers["content-security-policy"]
-    assert [path.name for path in names.values()] == ["evil.png", "page.bin", "x.json", "cat.png"]
+    assert [path.name for path in names.values()] == ["evil.png", "page.bin", "x.json", "cat.png", "cut.ckpt"]
     assert uploaded(names["evil.html"]).read_bytes() == png
 
 

@@ -531,10 +531,15 @@ def test_a_fusion_that_cannot_be_fitted_is_refused(backbone: Backbone, defects: 
         Detector(backbone, replace(SMALL, fusion="stacked")).fit(NORMALS, defects)
 
 
-def test_the_paper_knows_the_length_of_features_and_its_sign(backbone: Backbone) -> None:
+def test_the_paper_knows_the_length_of_features_and_its_sign(
+    backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, asked = Bank.around, list[Bank]()
+    monkeypatch.setattr(Bank, "around", lambda bank, *given: asked.append(bank) or found(bank, *given))
     detector = Detector(backbone, SMALL).fit(NORMALS, DEFECTS[:1])
     assert detector.fusions["paper"][0] == fusion.Paper(dimension=152, sign=1)
     assert detector.fusions["paper_literal"][0] == fusion.PaperLiteral(dimension=152, sign=-1)
+    assert len(asked) == 2 * len(detector.fitted.held.images)  # once for both, on either side
 
 
 def test_summary_counts(exdd: Detector) -> None:

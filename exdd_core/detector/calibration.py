@@ -5,11 +5,12 @@ Knows a fitted detector and its evidence. Does not know how fusions score.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from exdd_core.detector import thresholds
 from exdd_core.detector.anomaly_map import anomaly_map, enlarged
-from exdd_core.detector.evidence import held_out_image
 from exdd_core.detector.fitted import Fitted
 from exdd_core.detector.fusion import EPS, Distances, Evidence, Fusion
 from exdd_core.detector.thresholds import Calibration, NormalScores
@@ -19,6 +20,7 @@ from exdd_core.detector.thresholds import Calibration, NormalScores
 DOUBT = 5
 
 Odds = tuple[float, float] | None
+HeldOutImage = Callable[[int, int], Distances]
 
 
 def calibrate(
@@ -51,14 +53,17 @@ def calibrate(
     )
 
 
-def normal_scores(fitted: Fitted, fusion: Fusion, every: Distances) -> NormalScores:
-    """A fusion's results for the held-out images. every: their distances, (m, h, w, ...)."""
+def normal_scores(fitted: Fitted, fusion: Fusion, every: Distances, image_of: HeldOutImage) -> NormalScores:
+    """A fusion's results for the held-out images.
+
+    every: their distances, (m, h, w, ...). image_of: `held_out_image` of this detector.
+    """
     size, scores = fitted.setup.settings.size, []
     maps = np.empty((len(every.negative), size.height, size.width), np.float32)
     for i in range(len(maps)):
         one = every.each(lambda v: v[i])  # noqa: B023
         if fusion.around:
-            one = held_out_image(fitted, i, fusion.around)
+            one = image_of(i, fusion.around)
         scores.append(fusion.image_score(one))
         maps[i] = anomaly_map(fusion.patch_scores(one), fusion.sigma, size)
     peaks = maps.max((1, 2))  # first, as the median reorders the pixels in place, which saves a copy

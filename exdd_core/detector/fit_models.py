@@ -6,6 +6,7 @@ Knows a fitted detector. Does not know images, nor why banks change.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,9 +14,15 @@ import numpy as np
 
 from exdd_core.detector import direction, fusion, held_out, transfer
 from exdd_core.detector.bank import Bank
-from exdd_core.detector.calibration import calibrate, normal_scores
+from exdd_core.detector.calibration import HeldOutImage, calibrate, normal_scores
 from exdd_core.detector.context import Discriminant, TrainingSums
-from exdd_core.detector.evidence import FIT_FOLDS, FIT_PATCHES, evidence, held_out_distances
+from exdd_core.detector.evidence import (
+    FIT_FOLDS,
+    FIT_PATCHES,
+    evidence,
+    held_out_distances,
+    held_out_image,
+)
 from exdd_core.detector.fitted import Fitted, Models
 from exdd_core.detector.fusion import Distances, Fusion
 from exdd_core.detector.thresholds import NormalScores
@@ -78,21 +85,26 @@ def _fit_named(fitted: Fitted, names: Sequence[str], progress: Progress) -> Fitt
     found = evidence(fitted, every, progress)
     fusions = dict(fitted.models.fusions)
     progress.begin("Setting thresholds", len(names))
+    # Several fusions ask for the rows around the matched ones, which takes as long as searching the bank again.
+    image_of = functools.cache(functools.partial(held_out_image, fitted))
     for name in names:
         one = fusion.by_name(name).fit(found)
-        fitted, usual = _normal_scores(fitted, one, every)
+        fitted, usual = _normal_scores(fitted, one, every, image_of)
         fusions[name] = one, calibrate(fitted, one, found, every, usual)
         progress.advance()
     return replace(fitted, models=replace(fitted.models, fusions=fusions))
 
 
-def _normal_scores(fitted: Fitted, one: Fusion, every: Distances) -> tuple[Fitted, NormalScores]:
+def _normal_scores(
+    fitted: Fitted, one: Fusion, every: Distances, image_of: HeldOutImage | None = None
+) -> tuple[Fitted, NormalScores]:
     """`normal_scores`, kept for PatchCore: changes to the positive bank do not concern it."""
+    image_of = image_of or functools.partial(held_out_image, fitted)
     if type(one) is not fusion.PatchCore:
-        return fitted, normal_scores(fitted, one, every)
+        return fitted, normal_scores(fitted, one, every, image_of)
     kept, neighbours = fitted.refit.patchcore, fitted.held.negative
     if kept is None or kept[0] is not neighbours:
-        kept = neighbours, normal_scores(fitted, one, every)
+        kept = neighbours, normal_scores(fitted, one, every, image_of)
         fitted = replace(fitted, refit=replace(fitted.refit, patchcore=kept))
     return fitted, kept[1]
 

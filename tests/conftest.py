@@ -109,7 +109,10 @@ def tiny_sdxl(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny random SDXL inpainting pipeline (read only)."""
     from tests import tiny_sdxl
 
-    return tiny_sdxl.build(tmp_path_factory.mktemp("sdxl") / "tiny")
+    folder = tiny_sdxl.build(tmp_path_factory.mktemp("sdxl") / "tiny")
+    gc.collect()
+    gc.freeze()  # diffusers and its companions, which each unloading of a model would walk otherwise
+    return folder
 
 
 @pytest.fixture(scope="module")

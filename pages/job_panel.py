@@ -16,7 +16,7 @@ from exdd_core import jobs
 from exdd_core.errors import BadInput
 from exdd_core.sentences import count
 from exdd_core.workspace.clock import now
-from pages.answers import QUIET, buttons, explained, note, say, toasted, told
+from pages.answers import QUIET, buttons, explained, markup, note, say, toasted, told
 from pages.html import bar, download_url, duration, text
 
 if TYPE_CHECKING:
@@ -28,21 +28,24 @@ if TYPE_CHECKING:
 
 EXPORTS = "exports"  # folder of the cache for exported files
 HELD_SAID = 3  # lines of the gate that the end of a build repeats
-END_SAID = 3  # number of updates, one a second, that show a job's end
+END_SAID = 3  # number of updates that show a job's end
+# The header's script (assets/jobs) says when the list of jobs has changed, and some seconds more.
+LOOK_JS = "document.addEventListener('exdd-jobs', () => trigger('act', {})); trigger('act', {});"
 STARTED = now()  # pages show jobs that ended after this
 
 
 class JobPanel:
     """The panel for jobs of some kinds: bar, count, time left and cancel; afterwards, how the last one ended.
 
-    It updates once a second, so a reloaded page shows the running job or the end of the last one.
+    It updates when the page is opened and when the list of jobs changes, so a reloaded page shows the running job or
+    the end of the last one.
     """
 
     def __init__(self, workspace: Workspace, *kinds: str):
         self.workspace, self.kinds = workspace, kinds
         self.panel = buttons(visible=False, elem_classes="job-panel")
         self.note = note()
-        self._timer = gr.Timer(1.0)
+        self._changes = markup("", js_on_load=LOOK_JS, visible="hidden")
         # The shown job, and how many more updates show its end, since an update may overtake another.
         self._shown = gr.State(("", 0))
         self._told: set[str] = set()  # ends that were shown
@@ -68,7 +71,7 @@ class JobPanel:
 
         everything = [self.panel, self.note, self._shown, *outputs]
         self._look = look, self._shown, everything
-        self._timer.tick(*self._look, **QUIET)
+        self._changes.act(*self._look, **QUIET)
         self.panel.act(self._act, None, self.panel, **QUIET)
 
     def begin(self, kind: str, title: str, spec: Mapping[str, Any], upload: Path | None = None) -> None:
@@ -81,7 +84,7 @@ class JobPanel:
         jobs.submit(self.workspace, kind, title, spec, upload=upload)
 
     def look_after(self, event: Dependency) -> None:
-        """Update the panel right after `event`, before the next second."""
+        """Update the panel right after `event`, before the header looks at the jobs."""
         event.then(*self._look, **QUIET)
 
     def _job(self) -> tuple[jobs.Job | None, int]:

@@ -31,6 +31,7 @@ const QUICK = 1000;
 const SLOW = 3000;
 const SELDOM = 15_000;
 const AWAY = 60_000; // after the last move of a pointer or press of a key
+const AGAIN = 3; // seconds after a change in which panels look again: an answer may overtake a later one
 
 /**
  * Called by Gradio once the header stands.
@@ -63,6 +64,7 @@ export function start(element, server) {
     find(element, ".jobs-said").replaceChildren(said ? note(said, "error", close) : "");
   });
   announce(element, store);
+  tellPanels(store);
   wireDrawer(element, store, ask, look);
   document.addEventListener("visibilitychange", look);
   document.addEventListener("click", () => setTimeout(look, 700)); // the click may have started a job
@@ -122,6 +124,22 @@ function looker(element, store, call) {
     timer = window.setTimeout(look, wait());
   }
   return look;
+}
+
+/**
+ * Tells the page's own panels (pages/job_panel.py) when to look at their jobs: no panel asks while nothing changes.
+ * @param {JobsStore} store
+ */
+function tellPanels(store) {
+  let timer = 0;
+  const tell = (/** @type {number} */ left) => {
+    document.dispatchEvent(new CustomEvent("exdd-jobs"));
+    if (left) timer = window.setTimeout(tell, QUICK, left - 1);
+  };
+  store.subscribe(["jobs"], () => {
+    clearTimeout(timer);
+    tell(AGAIN);
+  });
 }
 
 /**

@@ -67,6 +67,8 @@ def test_every_function_of_the_pages_has_its_role_and_every_role_its_function(wo
     names = functions(blocks).keys() | {rights.name_of(route.endpoint) for route in api.endpoints()}
     assert names - rights.RIGHTS.keys() == set(), "name these in pages/guard/rights.py"
     assert rights.RIGHTS.keys() - names == set(), "these are not there any more"
+    # Gradio's own clock makes a page busy with every tick: an idle tab asks only by our scripts.
+    assert not any(type(block).__name__ == "Timer" for block in blocks.blocks.values())
 
 
 def test_a_function_that_nobody_named_is_an_admins() -> None:

@@ -189,6 +189,9 @@ def test_a_phone_can_look_and_decide(browser: Browser, address: str, workspace: 
         assert page.evaluate(SIDEWAYS) <= 0
         for inner in (".cu-accept", ".cu-undo", ".cu-type", ".cu-view"):
             assert page.evaluate(INSIDE, [inner, ".cu-middle"]), inner
+        # No page's link lies below the switch of light and dark.
+        assert page.evaluate(INSIDE, [".frame-links nav a:last-child", ".frame-header > :first-child"])
+        assert page.evaluate("document.querySelector('.cu-bar').offsetHeight") < 84  # a name, and one row
         page.emulate_media(color_scheme="dark")
         shoot(page, "curate-390-dark")
 

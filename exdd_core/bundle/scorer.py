@@ -35,6 +35,7 @@ from exdd_core.detector.anomaly_map import anomaly_map, enlarged, on_scale_of_sc
 from exdd_core.detector.anomaly_regions import AnomalyRegion, RegionRules, regions_of_image
 from exdd_core.detector.fusion import Distances
 from exdd_core.detector.thresholds import Calibration
+from exdd_core.detector.weighted_distances import weighted_mean
 from exdd_core.errors import BadInput
 from exdd_core.geometry import Size, patch_at, resize_image, restore_map
 from exdd_core.region import HALF, Region
@@ -143,6 +144,7 @@ class Bundle:
             self.size = Size(**manifest["size"])
             self.calibration = Calibration.restore(manifest["calibration"])
             self.fusion = fusion.restore(manifest["fusion"])
+            self._counting = _counting(self.fusion, self._arrays)
             self._depth = Depth.parse(manifest["depth"]) if manifest["depth"] else None
             roi = self._arrays.get("roi")
             self._region = None if roi is None else Region(roi)
@@ -229,9 +231,17 @@ class Bundle:
             if self._region is not None:
                 context = self._spread(context)
         both = Distances(
-            negative.reshape(h, w, -1), positive.reshape(h, w, -1), direction=along, context=context
+            negative.reshape(h, w, -1),
+            positive.reshape(h, w, -1),
+            direction=along,
+            context=context,
+            counted=self._counted(flat).reshape(h, w) if self._counting else None,
         )
         return both, rows[:, 0].reshape(h, w)
+
+    def _counted(self, flat: np.ndarray) -> np.ndarray:
+        """`Distances.counted` of every patch, (h * w,)."""
+        return weighted_mean([(w, rows.nearest(flat)[0]) for w, rows in self._counting], fusion.NEIGHBOURS)
 
     def _context(self, flat: np.ndarray) -> np.ndarray:
         """The discriminant's value of every patch, as `context.Discriminant.of_image` computes it; (h * w,)."""
@@ -298,6 +308,15 @@ def _rows(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
             n, d = told["shape"]
             found[side] = np.frombuffer(content, "<f4", n * d, start + told["data_offsets"][0]).reshape(n, d)
     return found
+
+
+def _counting(one: fusion.Fusion, arrays: Mapping[str, np.ndarray]) -> list[tuple[float, _Rows]]:
+    """Positive rows and what each counts for, where painted ones do not all count fully (`row_weights.parted`)."""
+    if not isinstance(one, fusion.Context) or not one.counts:
+        return []
+    rows, engines = arrays["positive"], arrays["positive_engine"]
+    own = [(weight, rows[engines == place]) for place, weight in enumerate(one.counts.values())]
+    return [(w, _Rows(r)) for w, r in [(1.0, rows[engines < 0]), *(o for o in own if o[0] > 0)] if len(r)]
 
 
 class _Rows:

@@ -23,7 +23,9 @@ from exdd_core.banks.detectors import judging_detector
 from exdd_core.bundle import engines, quantizing, scorer
 from exdd_core.bundle.manifest import Cost, Golden, Manifest
 from exdd_core.detector import Detector, context, coreset, onnx_network, patches
+from exdd_core.detector.fusion import Context
 from exdd_core.detector.patch_network import PatchNetwork
+from exdd_core.detector.row_weights import engine_of_each
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.workspace import scales, version_files
@@ -48,7 +50,12 @@ PROGRAM = (
         "bundle/scorer.py",
     ),
     *("detector/__init__.py", "detector/anomaly_map.py", "detector/anomaly_regions.py"),
-    *("detector/fusion.py", "detector/likeness.py", "detector/thresholds.py"),
+    *(
+        "detector/fusion.py",
+        "detector/likeness.py",
+        "detector/thresholds.py",
+        "detector/weighted_distances.py",
+    ),
 )
 MAIN = "import sys\n\nfrom exdd_core.bundle.program import main\n\nsys.exit(main(bundle=sys.argv[0]))\n"
 
@@ -185,6 +192,8 @@ def _arrays(detector: Detector) -> tuple[dict[str, np.ndarray], list[str]]:
         types = sorted({image.defect_type for image in positive.images})
         numbers = np.array([types.index(image.defect_type) for image in positive.images], np.int32)
         arrays |= {"positive_type": numbers[positive.image]}
+        if isinstance(detector.fusion, Context) and detector.fusion.counts:
+            arrays |= {"positive_engine": engine_of_each(positive, list(detector.fusion.counts))}
     if models.direction is not None and detector.fusion.uses_direction:
         arrays |= {
             "direction": models.direction.weights,

@@ -6,6 +6,7 @@ Knows features, banks and validation. Does not know the queue or pages.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -184,8 +185,7 @@ class Bench:
         if self.start is None:
             return unknown("effect", self.why_not)
         validation, detector = self.start
-        additions = [] if _holds(detector, marked.image) else detector.additions([marked])
-        return effect_of(validation.before, validation.outcome(additions))
+        return _effect(validation, [] if _holds(detector, marked.image) else detector.additions([marked]))
 
     def effect(self, several: Sequence[Marked]) -> Measure:
         """The effect of several together on the banks as they are."""
@@ -194,8 +194,7 @@ class Bench:
         fresh = [m for m in several if not self.is_in(m.image)]
         if fresh and all(set(self.validation.groups) <= {*m.image.taught_by} for m in fresh):
             return unknown("effect", f"{TAUGHT} every part that could be held out")
-        after = self.validation.outcome(self.detector.additions(fresh)) if fresh else self.validation.before
-        return effect_of(self.validation.before, after)
+        return _effect(self.validation, self.detector.additions(fresh) if fresh else [])
 
     def is_in(self, image: BankImage) -> bool:
         return _holds(self.detector, image)
@@ -264,6 +263,18 @@ class Bench:
                 if twins := self._repeated(nearest.values.numpy(), image[nearest.indices.numpy()]):
                     found[several[number].image.id] = several[twins[0]].image.id
         return found
+
+
+def _effect(validation: Validation, additions: Sequence[Change]) -> Measure:
+    """What these additions change, and whether that is nothing because such paintings do not find the known defects."""
+    after = validation.extended(additions) if additions else validation
+    found, engines = effect_of(validation.before, after.before), {change.image.engine for change in additions}
+    idle = [one for one in after.paintings if one.idle and one.engine in engines]
+    if not idle or len(idle) < len(engines):
+        return found
+    why = "counts for nothing, as such paintings do not find the known defects by themselves"
+    tried = ", ".join(f"{one.transfer():.2f}" for one in idle)
+    return replace(found, text=f"{why} (transfer {tried}, of which 0.50 is chance); {found.text}")
 
 
 def _holds(detector: Detector, image: BankImage) -> bool:

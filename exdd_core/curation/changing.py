@@ -98,6 +98,17 @@ def of_decisions(
     return Gained(bank, sum(-kept if action == "remove" else kept for action, kept in found))
 
 
+def idle_paintings(workspace: Workspace, banks: Gained) -> str:
+    """Sentences, each after a space, on accepted paintings that count for nothing in banks that follow; "" for none."""
+    if not banks.bank or banks.rows is None:
+        return ""
+    from exdd_core.banks.stored import stored_detector  # loaded by the fit already
+
+    detector = stored_detector(workspace, banks.bank)
+    paintings = detector.fitted.models.paintings if detector.fusion.uses_context else ()
+    return "".join(f" {one.sentence()}" for one in paintings if one.idle)
+
+
 def require_changeable(workspace: Workspace) -> None:
     """Raise `BadInput` where the banks of the active version cannot be changed."""
     active = workspace.active_bank()

@@ -9,12 +9,13 @@ candidates and decisions. Does not know pages, measures, features or how a candi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from exdd_core import images
-from exdd_core.curation.changing import Decided, of_decisions, require_changeable
+from exdd_core.curation.changing import Decided, idle_paintings, of_decisions, require_changeable
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.workspace import candidates, unfitted
@@ -64,7 +65,8 @@ def accept(
             numbers.append(write(db, candidate.id, "accept", who, dataset=candidate.dataset, alone=alone))
             bank = unfitted.enter(db, numbers[-1], candidate.dataset)
     found = of_decisions(workspace, numbers, bank, wait, progress)
-    return found.told("Accepted", [c.id for c in chosen], left_out)
+    told = found.told("Accepted", [c.id for c in chosen], left_out)
+    return replace(told, sentence=told.sentence + idle_paintings(workspace, found))
 
 
 def reject(workspace: Workspace, ids: Sequence[str], who: str, reasons: Sequence[str] = ()) -> Decided:

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from exdd_core.workspace import BankVersion, Workspace
 
 
-def _advised(advice: Advice, of: int) -> str:
+def _advised(advice: Advice, of: int, idle: bool) -> str:
+    """idle: whether all that are advised count for nothing."""
     if advice.trial is None:
         best = advice.trials[0] if advice.trials else None
         tried = (
@@ -43,6 +44,8 @@ def _advised(advice: Advice, of: int) -> str:
     what = f"Accept {trial.count} of {of} ({'; '.join(trial.groups)})"
     if trial.sure > 0:
         return f"{what}: {gain} on held-out training parts."
+    if idle:
+        return f"{what}: no score changes by them, unless they find a defect that is still to be imported or marked."
     return (
         f"{what}: no held-out training part fares worse ({gain}), and painted defects weigh little compared "
         "with real ones, so they may help with defects still to come."
@@ -158,7 +161,9 @@ class Judge:
             advice = advise(bench.validation, {k: [m for _, m in v] for k, v in groups.items()}, progress)
             found = found_by(bench.detector.fitted, engines)
         accepted = [id for group in advice.groups for id, _ in groups[group]]
-        said = " ".join([_advised(advice, len(chosen)), *(one.sentence() for one in found)])
+        advised = {m.image.engine for group in advice.groups for _, m in groups[group]}
+        idle = all(one.idle for one in found if one.engine in advised)
+        said = " ".join([_advised(advice, len(chosen), idle), *(one.sentence() for one in found)])
         return Recommendation(accepted, len(chosen), said, advice.trials)
 
     def _ready(self, dataset: str, effect: bool, progress: Progress | None = None) -> Bench:

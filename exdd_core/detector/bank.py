@@ -7,7 +7,7 @@ safetensors files. Does not know what a distance means.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -78,11 +78,11 @@ class Bank:
             lengths.add(len(self.surroundings))
         if len(lengths) > 1:
             raise ValueError("rows, image, position and surroundings must be of one length")
-        self._index: FlatIndex | None = None
+        self._forget()
 
     def __getstate__(self) -> Json:
-        """For another process: all but the search index, which that builds itself."""
-        return {**vars(self), "_index": None}
+        """For another process: all but the search index and parts, which that builds itself."""
+        return {**vars(self), "_index": None, "parts": {}}
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -283,8 +283,9 @@ class Bank:
             raise Damaged(f"{file.name} is missing or cannot be read") from error
 
     def _forget(self) -> None:
-        """Drop the search index, which no longer matches the rows."""
-        self._index = None
+        """Drop what no longer matches the rows: the search index, and parts of the bank by what they are."""
+        self._index: FlatIndex | None = None
+        self.parts: dict[Hashable, Sequence[tuple[float, Bank]]] = {}
 
     def _find(self, queries: np.ndarray, k: int, without: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         if without is None or not without.any():

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from exdd_core.detector import fusion
-from exdd_core.detector.bank import Bank
+from exdd_core.detector import fusion, row_weights
+from exdd_core.detector.bank import Bank, BankImage
 from exdd_core.detector.coreset import covering_radius, greedy_coreset
 from exdd_core.detector.evidence import normality
 from exdd_core.detector.examples import Marked, defect_patches
@@ -96,9 +96,7 @@ def additions(fitted: Fitted, several: Sequence[Marked], side: str = "positive")
             chosen, _ = fitted.banks.negative.widening(marked.rows[use], usual)
         else:
             use = examine(fitted, marked).clean
-            bank = fitted.banks.positive or empty_bank(fitted.setup.backbone.dimension)
-            room = _room(fitted, int(use.sum()))
-            chosen, _ = bank.widening(marked.rows[use], fitted.reference.radius, room)
+            chosen = _widening(fitted, marked.image, marked.rows[use])
         kept = np.zeros(int(use.sum()), bool)
         kept[chosen] = True
         surroundings = None if marked.surroundings is None else marked.surroundings[use]
@@ -108,11 +106,29 @@ def additions(fitted: Fitted, several: Sequence[Marked], side: str = "positive")
     return changes
 
 
-def _room(fitted: Fitted, more: int) -> int:
-    """The number of rows that a build with `more` further patches would have beyond those of the bank."""
-    count = len(fitted.examples.defects) + more
+def _widening(fitted: Fitted, image: BankImage, rows: np.ndarray) -> np.ndarray:
+    """Which rows (m, d) of an image extend the positive bank, with as many as a new build would have, int64.
+
+    Paintings that do not count fully have no say in which rows of others do.
+    """
+    counts, reference = fitted.models.counts, fitted.reference
+    positive = fitted.banks.positive or empty_bank(fitted.setup.backbone.dimension)
+    bank = row_weights.beside(positive, image, counts)
+    count = len(row_weights.beside(fitted.examples.defects, image, counts)) + len(rows)
     size = max(min(count, FEWEST_POSITIVE_ROWS), round(fitted.setup.settings.positive_ratio * count))
-    return max(0, size - (len(fitted.banks.positive) if fitted.banks.positive else 0))
+    radius = reference.radius if row_weights.is_weighed(image, counts) else reference.radius_of_full
+    return bank.widening(rows, radius, max(0, size - len(bank)))[0]
+
+
+def kept_rows(fitted: Fitted, counts: Mapping[str, float], progress: Progress | None = None) -> np.ndarray:
+    """The numbers of the known defects' rows that a new positive bank keeps, ascending. counts: as `Models.counts`."""
+    settings = fitted.setup.settings
+
+    def keep(rows: np.ndarray) -> np.ndarray:
+        size = bank_size(len(rows), settings.positive_ratio)
+        return greedy_coreset(rows, size, seed=settings.seed, progress=progress)
+
+    return row_weights.choose(fitted.examples.defects, keep, counts)
 
 
 def removals(fitted: Fitted, image_id: str, side: str = "positive") -> list[Change]:
@@ -210,9 +226,6 @@ def drift(fitted: Fitted) -> Drift:
     if not positive or not len(defects):
         return Drift(reference.built, rows, 0.0, 0.0, 0.0)
     nearest = positive.search(defects.rows)[0][:, 0]
-    settings = fitted.setup.settings
-    size = bank_size(len(defects), settings.positive_ratio)
-    kept = greedy_coreset(defects.rows, size, seed=settings.seed)
-    fresh = covering_radius(defects.rows, defects.rows[kept])
+    fresh = covering_radius(defects.rows, defects.rows[kept_rows(fitted, fitted.models.counts)])
     uncovered = float((nearest > 1.001 * reference.radius + 1e-6).mean())
     return Drift(reference.built, rows, uncovered, float(nearest.max()), fresh)

@@ -130,8 +130,8 @@ def fit(normals: TrainingPatches, defects: TrainingPatches) -> tuple[Discriminan
     """
     scale = Scale.of(normals)
     count = int(np.count_nonzero(defects.weights))
-    sides = Sums.of(normals, scale), Sums.of(defects, scale)
-    return solved(scale, zip(*(side.all() for side in sides), strict=True), count)
+    a, b = Sums.of(normals, scale).all(), Sums.of(defects, scale).all()
+    return solved(scale, zip(a, b, [count] * len(a), strict=True))
 
 
 def _line(within: np.ndarray, difference: np.ndarray, least: float) -> np.ndarray:
@@ -148,20 +148,20 @@ def _line(within: np.ndarray, difference: np.ndarray, least: float) -> np.ndarra
 
 
 def solved(
-    scale: Scale, pairs: Iterable[tuple[_Sum, _Sum]], count: int
+    scale: Scale, several: Iterable[tuple[_Sum, _Sum, float]]
 ) -> tuple[Discriminant, list[Discriminant | None]]:
-    """`fit` from sums over the patches. count: number of defect patches.
+    """`fit` from sums over the patches.
 
-    pairs: the sums over normal and over defect patches, of all of them and then for each fold. Each takes 16 MB at
-    2,000 columns, so they are made one after another.
+    several: the sums over normal and over defect patches, and the number of the latter, of all of them and then for
+    each fold. Sums take 16 MB at 2,000 columns, so they are made one after another.
     """
     middle, spread = scale.middle, scale.spread
-    ridge = RIDGE * (1 + FEW / count)
     d = scale.dimension
 
-    def solve(a: _Sum, b: _Sum) -> Discriminant | None:
+    def solve(a: _Sum, b: _Sum, count: float) -> Discriminant | None:
         if a.weight <= 0 or b.weight <= 0:
             return None
+        ridge = RIDGE * (1 + FEW / count)
         (mean_a, cov_a), (mean_b, cov_b) = a.moments(), b.moments()
         within = SHARED * cov_a + (1 - SHARED) * cov_b + ridge * np.eye(len(middle))
         line = _line(within, mean_b - mean_a, ridge)
@@ -169,7 +169,7 @@ def solved(
         bias = -float(line @ (mean_a + mean_b)) / 2 - float(weights.astype(np.float64) @ middle)
         return Discriminant(weights[:d], weights[d:].reshape(LEVELS, -1), bias)
 
-    whole, *folds = (solve(a, b) for a, b in pairs)
+    whole, *folds = (solve(*one) for one in several)
     assert whole is not None, "a discriminant needs normal and defective patches"
     return whole, folds
 
@@ -267,7 +267,8 @@ class TrainingSums:
     """Sums over the patches of discriminants, to which further painted defects add only their own.
 
     Each part has the weight of the square root of its number of patches, and so has each painted defect:
-    neither one large defect nor many small ones decide alone. painted: by engine. count: number of defect patches.
+    neither one large defect nor many small ones decide alone. painted: by engine. count, counts: number of patches on
+    real defects, and on those painted by each engine.
     """
 
     folds: Sequence[Sequence[str]]
@@ -276,6 +277,7 @@ class TrainingSums:
     real: Sums
     painted: Mapping[str, Sums]
     count: int
+    counts: Mapping[str, int]
 
     @classmethod
     def of(cls, normals: Bank, defects: Bank, folds: Sequence[Sequence[str]]) -> TrainingSums | None:
@@ -286,16 +288,19 @@ class TrainingSums:
         patches = _training_patches(normals, folds, np.ones(len(normals)))
         scale = Scale.of(patches)
         real = _sums(defects.take(np.flatnonzero(defects.real)), folds, scale)
-        painted = {engine: _sums(own, folds, scale) for engine, own in _by_engine(defects) if len(own)}
-        return cls(folds, scale, Sums.of(patches, scale), real, painted, len(defects))
+        engines = _by_engine(defects)
+        painted = {engine: _sums(own, folds, scale) for engine, own in engines}
+        counts = {engine: len(own) for engine, own in engines}
+        return cls(folds, scale, Sums.of(patches, scale), real, painted, int(defects.real.sum()), counts)
 
     def plus(self, painted: Bank) -> TrainingSums:
         """The sums with further painted defects."""
-        painted, known = painted.with_surroundings(), dict(self.painted)
-        for engine, own in _by_engine(painted):
+        known, counts = dict(self.painted), dict(self.counts)
+        for engine, own in _by_engine(painted.with_surroundings()):
             more = _sums(own, self.folds, self.scale)
             known[engine] = known[engine].plus(more) if engine in known else more
-        return replace(self, painted=known, count=self.count + len(painted))
+            counts[engine] = counts.get(engine, 0) + len(own)
+        return replace(self, painted=known, counts=counts)
 
     def discriminants(
         self, weights: Sequence[Mapping[str, float]]
@@ -307,17 +312,20 @@ class TrainingSums:
         defect. Where no defect is real, all painted ones count alike.
         """
         defects, real = self.real.all(), self.real.every.weight
+        counts = [float(self.count)] * len(weights)
         for engine, sums in self.painted.items():
             odds = real / sums.every.weight if sums.every.weight > 0 else 0.0
-            shares = [_factor(one.get(engine, 0.0), odds) if real > 0 else 1.0 for one in weights]
-            several = zip(defects, sums.all(), shares, strict=True)
-            defects = [known.plus(more, share) for known, more, share in several]
-        return solved(self.scale, zip(self.normals.all(), defects, strict=True), self.count)
+            earned = [one.get(engine, 0.0) if real > 0 else 1.0 for one in weights]
+            several = zip(defects, sums.all(), earned, strict=True)
+            defects = [known.plus(more, _factor(w, odds)) if w > 0 else known for known, more, w in several]
+            counts = [count + w * self.counts[engine] for count, w in zip(counts, earned, strict=True)]
+        return solved(self.scale, zip(self.normals.all(), defects, counts, strict=True))
 
     def of_paintings(self, engine: str) -> tuple[Discriminant, list[Discriminant | None]]:
         """Discriminants of the paintings of one engine alone, as `fit` returns them."""
-        pairs = zip(self.normals.all(), self.painted[engine].all(), strict=True)
-        return solved(self.scale, pairs, self.count)
+        normals, painted = self.normals.all(), self.painted[engine].all()
+        counts = [self.count + self.counts[engine]] * len(normals)
+        return solved(self.scale, zip(normals, painted, counts, strict=True))
 
 
 def _factor(share: float, odds: float) -> float:

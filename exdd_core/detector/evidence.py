@@ -5,12 +5,16 @@ Knows a fitted detector's banks and examples. Does not know what fusions make of
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from exdd_core.detector import direction, fusion, held_out
+from exdd_core.detector import direction, fusion, held_out, row_weights, transfer
 from exdd_core.detector.bank import Bank, BankImage
 from exdd_core.detector.fitted import Fitted
 from exdd_core.detector.fusion import Distances, Evidence
+from exdd_core.detector.held_out import HeldOut, Neighbours
+from exdd_core.detector.weighted_distances import weighted_mean
 from exdd_core.progress import Progress
 
 FIT_PATCHES = 10_000  # at most this many patches of each class are fitted on
@@ -50,7 +54,46 @@ def _by_image(fitted: Fitted, bank: Bank, known: dict[str, np.ndarray]) -> np.nd
 
 def held_out_distances(fitted: Fitted) -> Distances:
     """Distances of all held-out normal images, (m, h, w, ...)."""
-    return _held_out(fitted, slice(None), 0)
+    found = _held_out(fitted, slice(None), 0)
+    if not row_counts(fitted):
+        return found
+    counted = _counted_of_held_out(fitted).reshape(found.negative.shape[:-1])
+    return replace(found, counted=counted)
+
+
+def row_counts(fitted: Fitted) -> dict[str, float]:
+    """`transfer.row_counts` of the fitted paintings; none where no row would count fully."""
+    counts, positive = transfer.row_counts(fitted.models.paintings), fitted.banks.positive
+    return counts if positive is not None and len(row_weights.parted(positive, counts)[0][1]) else {}
+
+
+def _counted_of_held_out(fitted: Fitted) -> np.ndarray:
+    """P of held-out images with rows counting as `row_counts` says, float32 (m, n)."""
+    positive, held, known, kept = fitted.banks.positive, fitted.held, list(fitted.refit.counting), []
+    assert positive is not None and held.features is not None
+    several = []
+    for weight, bank in row_weights.parted(positive, row_counts(fitted)):
+        found = _followed(held, known, bank)
+        kept.append((bank, found))
+        distances = found.distances
+        if weight < 1:  # where all are of an image's own part, none is left
+            hidden = np.array([bank.of(part).all() for part in held.parts])
+            distances = np.where(hidden[:, None, None], np.float32(np.inf), distances)
+        several.append((weight, distances))
+    fitted.refit.counting[:] = kept
+    return weighted_mean(several, fusion.NEIGHBOURS)
+
+
+def _followed(held: HeldOut, known: list[tuple[Bank, Neighbours]], bank: Bank) -> Neighbours:
+    """The neighbours of held-out images in a part of the positive bank; from those in it before, if it is known."""
+    assert held.features is not None
+    for old, found in known:
+        there = {image.id for image in bank.images}
+        kept = ~old.of_images({image.id for image in old.images} - there)
+        if kept.any() and np.array_equal(old.rows[kept], bank.rows[: kept.sum()]):
+            same = kept.all() and len(old) == len(bank)
+            return found if same else found.follow(old, bank, kept, held.features, held.parts)
+    return Neighbours.find(bank, held.features, held.parts, fusion.NEIGHBOURS)
 
 
 def held_out_image(fitted: Fitted, image: int, around: int) -> Distances:
@@ -108,7 +151,8 @@ def evidence(fitted: Fitted, held: Distances, progress: Progress) -> Evidence:
     normals = held.each(lambda v: v.reshape(count, *v.shape[3:])[some_normal])
     if not fitted.banks.positive:
         return Evidence(normals, dimension=fitted.setup.backbone.dimension)
-    some = held_out.sample(examples.defects, FIT_PATCHES, settings.seed)
+    sample = held_out.sample_apart if row_counts(fitted) else held_out.sample
+    some = sample(examples.defects, FIT_PATCHES, settings.seed)
     there = np.flatnonzero(examples.unmarked.of_images(i.id for i in examples.defects.images))
     known, each = examples.defects.take(some), examples.stand_for[there]
     to_negative = np.concatenate([defect_distances(fitted)[some], unmarked_distances(fitted)[there]])
@@ -131,6 +175,7 @@ def evidence(fitted: Fitted, held: Distances, progress: Progress) -> Evidence:
         each=each,
         each_normal=all_normal / len(some_normal),
         painted=[(one.weight(), one.defects) for one in fitted.models.paintings],
+        counts=row_counts(fitted),
     )
 
 
@@ -146,13 +191,19 @@ def _of_defects(
     assert positive is not None
     asked = known.joined(unmarked)
     to_positive, along = np.full_like(to_negative, np.inf), np.zeros(len(to_negative), np.float32)
-    groups = asked.groups
-    parts = np.unique(groups)
-    folds = np.array_split(parts, min(len(parts), FIT_FOLDS))
+    counts, real, groups = row_counts(fitted), asked.real, asked.groups
+    counted = np.full(len(asked), np.nan, np.float32) if counts else None
+    folds = _folds(groups, row_weights.engine_of_each(asked, list(counts)) < 0)
     progress.begin("Fitting with each defective part left out", len(folds))
     for fold in folds:
         own = np.isin(groups, fold)
         to_positive[own] = positive.search(asked.rows[own], fusion.NEIGHBOURS, positive.of(*fold))[0]
+        if counted is not None and (own & real).any():  # painted ones set no probabilities beside real ones
+            rows, parts = asked.rows[own & real], row_weights.parted(positive, counts)
+            counted[own & real] = row_weights.of_patches(
+                parts,
+                lambda bank: bank.search(rows, fusion.NEIGHBOURS, bank.of(*fold))[0],  # noqa: B023
+            )
         if (
             models.direction is not None and len(folds) >= fusion.FEWEST_PARTS
         ):  # else no fusion is fitted on L
@@ -160,15 +211,25 @@ def _of_defects(
             normals = fitted.examples.normals.rows
             along[own] = direction.fit_direction(normals, others, models.direction)(asked.rows[own])
         progress.advance()
-    return Distances(to_negative, to_positive, direction=along, context=_contexts(fitted, asked))
+    context = _contexts(fitted, asked)
+    return Distances(to_negative, to_positive, direction=along, context=context, counted=counted)
+
+
+def _folds(groups: np.ndarray, first: np.ndarray) -> list[np.ndarray]:
+    """The parts of defect patches in at most FIT_FOLDS folds. Those of `first`, bool (n,), are dealt by themselves."""
+    parts = np.unique(groups[first])
+    folds = np.array_split(parts, min(len(parts), FIT_FOLDS))
+    others = np.array_split(np.setdiff1d(groups, parts), len(folds))
+    return [np.concatenate(both) for both in zip(folds, others, strict=True)]
 
 
 def _contexts(fitted: Fitted, known: Bank) -> np.ndarray | None:
     """C of rows (n, d), each from the discriminant without its part; NaN for unknown surroundings."""
     if fitted.models.discriminant is None or known.surroundings is None:
         return None
-    out = np.empty(len(known), np.float32)
-    for part in np.unique(known.groups):
-        own = known.groups == part
-        out[own] = fitted.models.discriminant_for(part)(known.rows[own], known.surroundings[own])
+    out, groups, real = np.empty(len(known), np.float32), known.groups, known.real
+    for part in np.unique(groups):
+        own = groups == part
+        for some in (own & real, own & ~real):  # by themselves, as last digits depend on what else is asked
+            out[some] = fitted.models.discriminant_for(part)(known.rows[some], known.surroundings[some])
     return out

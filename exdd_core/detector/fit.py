@@ -14,16 +14,17 @@ import numpy as np
 
 from exdd_core.detector import context, fusion, inference
 from exdd_core.detector.bank import Bank
-from exdd_core.detector.change import bank_size, examine, known
-from exdd_core.detector.coreset import covering_radius, greedy_coreset
+from exdd_core.detector.change import examine, kept_rows, known
+from exdd_core.detector.coreset import covering_radius
 from exdd_core.detector.coreset_of_blocks import coreset_of_blocks
 from exdd_core.detector.evidence import FIT_PATCHES
 from exdd_core.detector.examples import Marked, PatchSet, TrainingImage, patch_set
 from exdd_core.detector.feature_cache import FeatureCache
-from exdd_core.detector.fit_models import fit_fusions, follow, possible, wanted, with_fitted
+from exdd_core.detector.fit_models import fit_fusions, follow, possible, tried, wanted, with_fitted
 from exdd_core.detector.fitted import Banks, Fitted, Reference, Refit, empty_examples
 from exdd_core.detector.held_out import HeldOut, Neighbours
 from exdd_core.detector.patch_features import FlatFeatures
+from exdd_core.detector.row_weights import parted
 from exdd_core.detector.unmarked import UnmarkedSample
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
@@ -232,11 +233,11 @@ def _with_positive_bank(fitted: Fitted, progress: Progress) -> Fitted:
     defects = fitted.examples.defects
     if not len(defects):
         return replace(fitted, reference=replace(fitted.reference, built=0))
-    settings = fitted.setup.settings
-    size = bank_size(len(defects), settings.positive_ratio)
-    kept = greedy_coreset(defects.rows, size, seed=settings.seed, progress=progress)
-    positive = defects.take(np.sort(kept))
+    fitted, counts = tried(fitted)
+    positive = defects.take(kept_rows(fitted, counts, progress))
     positive.surroundings = None
-    radius = covering_radius(defects.rows, positive.rows)
-    reference = replace(fitted.reference, radius=radius, built=len(positive))
+    radius = of_full = covering_radius(defects.rows, positive.rows)
+    if counts:
+        of_full = covering_radius(*(parted(bank, counts)[0][1].rows for bank in (defects, positive)))
+    reference = replace(fitted.reference, radius=radius, radius_of_full=of_full, built=len(positive))
     return replace(fitted, banks=Banks(fitted.banks.negative, positive), reference=reference)

@@ -132,7 +132,10 @@ def fit_discriminants(fitted: Fitted) -> Fitted:
         return _with_discriminants(fitted, None, {})
     painted = _paintings(fitted, sums)
     fitted = replace(fitted, models=replace(fitted.models, paintings=painted))
-    weights = {one.engine: one.weight() * one.share for one in painted}
+    weights, defects = {one.engine: one.weight() * one.share for one in painted}, fitted.examples.defects
+    if painted and len(defects) > FIT_PATCHES and not transfer.row_counts(painted):
+        some = held_out.sample(defects, FIT_PATCHES, fitted.setup.settings.seed)  # of all, as all count alike
+        sums = TrainingSums.of(fitted.examples.normals, defects.take(some), sums.folds) or sums
     whole, several = sums.discriminants([weights] * (1 + len(sums.folds)))
     pairs = zip(sums.folds, several, strict=True)
     without = {part: one for parts, one in pairs if one is not None for part in parts}
@@ -157,7 +160,9 @@ def _training_sums(fitted: Fitted) -> TrainingSums | None:
     sums, known = fitted.refit.sums or (None, [])
     before, new = [i.id for i in defects.images[: len(known)]], defects.images[len(known) :]
     grown = known == before and all(image.origin != "real" for image in new)
-    if sums and sums.folds == folds and grown and len(defects) <= FIT_PATCHES:
+    of_engines = np.bincount(held_out.kinds_of_rows(defects))[1:]  # what is real, is sampled by itself
+    most = of_engines.max(initial=0) if defects.real.any() else len(defects)
+    if sums and sums.folds == folds and grown and most <= FIT_PATCHES:
         return sums.plus(defects.take(np.flatnonzero(defects.image >= len(known))))
     return TrainingSums.of(*_patches_of_sums(fitted), folds)
 
@@ -168,6 +173,15 @@ def paintings(fitted: Fitted) -> list[Paintings]:
     return _paintings(fitted, sums) if sums else []
 
 
+def tried(fitted: Fitted) -> tuple[Fitted, dict[str, float]]:
+    """What painted rows will count for (`Models.counts`), before there is a positive bank. Keeps sums for fitting."""
+    real = fitted.examples.defects.real
+    if real.all() or not real.any():
+        return fitted, {}
+    sums = _training_sums(fitted)
+    return _with_sums(fitted, sums), transfer.row_counts(_paintings(fitted, sums)) if sums else {}
+
+
 def _paintings(fitted: Fitted, sums: TrainingSums) -> list[Paintings]:
     return transfer.paintings(sums, *_patches_of_sums(fitted), fitted.setup.settings.likeness)
 
@@ -175,7 +189,7 @@ def _paintings(fitted: Fitted, sums: TrainingSums) -> list[Paintings]:
 def _patches_of_sums(fitted: Fitted) -> tuple[Bank, Bank]:
     """The normal patches and those on defects that discriminants are fitted on."""
     defects = fitted.examples.defects
-    some = held_out.sample(defects, FIT_PATCHES, fitted.setup.settings.seed)
+    some = held_out.sample_apart(defects, FIT_PATCHES, fitted.setup.settings.seed)
     return fitted.examples.normals, defects.take(some)
 
 
@@ -184,8 +198,9 @@ def _folds(fitted: Fitted) -> list[list[str]]:
     normals, defects = fitted.examples.normals, fitted.examples.defects
     real = sorted({i.group for i in defects.images if i.origin == "real"})
     every = [*normals.images, *defects.images]
-    others = sorted({name for i in every for name in (i.group, i.donor) if name} - set(real))
-    parts = [*real, *others]
+    others = {name for i in every for name in (i.group, i.donor) if name} - set(real)
+    usual = {i.group for i in normals.images if real}  # first, so that paintings move no other part
+    parts = [*real, *sorted(others & usual), *sorted(others - usual)]
     return [parts[at::FIT_FOLDS] for at in range(min(FIT_FOLDS, len(parts)))]
 
 

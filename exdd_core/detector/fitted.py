@@ -16,7 +16,7 @@ from exdd_core.detector.backbones import Backbone
 from exdd_core.detector.bank import Bank, BankImage
 from exdd_core.detector.context import Discriminant, TrainingSums
 from exdd_core.detector.direction import Direction
-from exdd_core.detector.fusion import Fusion, PatchCore
+from exdd_core.detector.fusion import Context, Fusion, PatchCore
 from exdd_core.detector.held_out import HeldOut, Neighbours
 from exdd_core.detector.records import Change
 from exdd_core.detector.settings import Settings
@@ -77,7 +77,8 @@ class Examples:
 class Reference:
     """Distances and counts from the time of the build.
 
-    radius: covering radius of the positive bank over `Examples.defects`. built: number of positive rows.
+    radius: covering radius of the positive bank over `Examples.defects`, and radius_of_full: of its rows that counted
+    fully over the defects that did (`Models.counts`). built: number of positive rows.
     too_normal, visible_from: quantiles of the mean distance of held-out normal patches to negative rows:
     defect patches below the first are not clean, and those above the second are visible. guaranteed: whether
     thresholds are set by physical parts that neither banks nor models have seen.
@@ -88,6 +89,7 @@ class Reference:
     too_normal: float = 0.0
     visible_from: float = 0.0
     guaranteed: bool = False
+    radius_of_full: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,12 @@ class Models:
     discriminants_without: Mapping[str, Discriminant] = field(default_factory=dict)
     paintings: Sequence[Paintings] = ()
 
+    @property
+    def counts(self) -> Mapping[str, float]:
+        """By engine, what painted rows count for in the fusion that weighs them, where that is below 1."""
+        one = self.fusions[Context.name][0] if Context.name in self.fusions else None
+        return one.counts if isinstance(one, Context) else {}
+
     def discriminant_for(self, part: str) -> Discriminant:
         """The discriminant without this part; the one of all parts where the part was not in training."""
         assert self.discriminant is not None
@@ -120,7 +128,7 @@ class Refit:
     rows; filled when first asked for. sums: the sums over training patches, with the ids of the images of the
     defects in them. patchcore: the scores of held-out images by PatchCore, valid for these very neighbours.
     seen: the banks that the neighbours of the held-out images belong to, and changes: what has changed in the
-    banks since.
+    banks since. counting: parts of the positive bank, and the neighbours of the held-out images in them.
     """
 
     defect_distances: dict[str, np.ndarray] = field(default_factory=dict)
@@ -129,6 +137,7 @@ class Refit:
     patchcore: tuple[Neighbours, NormalScores] | None = None
     seen: Banks | None = None
     changes: tuple[Change, ...] = ()
+    counting: list[tuple[Bank, Neighbours]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

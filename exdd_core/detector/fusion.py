@@ -12,7 +12,7 @@ good at both.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,7 +23,9 @@ from exdd_core.errors import BadInput
 EPS = 1e-6  # of Eq. 20
 NEIGHBOURS = 5  # N and P are mean distances to this many rows where a fusion does not say otherwise
 
-State = dict[str, str | int | float | list[float] | tuple[float, ...]]  # a fusion as JSON
+State = dict[
+    str, str | int | float | list[float] | tuple[float, ...] | Mapping[str, float]
+]  # a fusion as JSON
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class Distances:
     negative_around, positive_around: float32 (*S, b), to the b bank rows nearest to the matched row, itself
     first. direction: float32 (*S), the supervised direction's value L, above 0 for patches like known
     defects. context: float32 (*S), the value C of the patch with its surroundings (`context.Discriminant`);
-    NaN where unknown. Without a positive bank, everything that needs one is None.
+    NaN where unknown. counted: float32 (*S), P with painted rows counting for what they have earned (`row_weights`);
+    None where every row counts fully. Without a positive bank, everything that needs one is None.
     """
 
     negative: np.ndarray
@@ -43,6 +46,7 @@ class Distances:
     positive_around: np.ndarray | None = None
     direction: np.ndarray | None = None
     context: np.ndarray | None = None
+    counted: np.ndarray | None = None
 
     @property
     def n(self) -> np.ndarray:
@@ -72,6 +76,7 @@ class Evidence:
     defect, 0 to 1. images: the number of normal images. unmarked: of patches (c) outside the masks of the
     same images, or None. each: float (c,), how many patches each of `unmarked` stands for; each of `normals`
     stands for `each_normal`. painted: of each engine, the weight of its paintings and of how many defects they are.
+    counts: by engine, what a painted row counts for in P of `Context`; those not named count fully.
     """
 
     normals: Distances
@@ -85,6 +90,7 @@ class Evidence:
     each: np.ndarray | None = None
     each_normal: float = 1.0
     painted: Sequence[tuple[float, int]] = ()
+    counts: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def real_parts(self) -> int:
@@ -325,46 +331,49 @@ class Stacked(Fusion):
 class Context(Fusion):
     """z(N) + trust * (z(C) + z(log N/P) / 2): distance from normal rows, and likeness to known defects.
 
-    z standardises by held-out normal patches, so that one unit of each term is equally rare. N of the first
-    term: distance to the nearest normal row, as in PatchCore. C: value of a patch and its surroundings under
-    a linear discriminant fitted on defects. N/P: ratio of the mean distances to a few rows of each bank.
-    trust: set by the number of known defects and not fitted: few parts cannot determine it, and painted defects, which
-    a discriminant always detects, would set it too high. These count by what they find of real ones (`transfer`).
+    z standardises by held-out normal patches, so that one unit of each term is equally rare. N of the first term:
+    distance to the nearest normal row, as in PatchCore. C: value of a patch and its surroundings under a linear
+    discriminant fitted on defects. N/P: ratio of the mean distances to a few rows of each bank. trust: set by the
+    number of known defects and not fitted: few parts cannot determine it, and painted defects, which a discriminant
+    always detects, would set it too high. These count by what they find of real ones (`transfer`), in all three.
 
-    Assumes that a defect differs from normal surface, or resembles a known defect together with its
-    surroundings; that all images come from one set-up (place, light and scale), since C compares
-    surroundings; and that future defects occur on parts like the known ones. Defects of an unseen kind are
-    detected by z(N) alone, which the other two terms can outweigh by `trust` times their own spread.
+    Assumes that a defect differs from normal surface, or resembles a known defect together with its surroundings; that
+    all images come from one set-up (place, light and scale), since C compares surroundings; and that future defects
+    occur on parts like the known ones. Defects of an unseen kind are detected by z(N) alone, which the other two terms
+    can outweigh by `trust` times their own spread.
     """
 
     name: ClassVar[str] = "context"
-    sigma: ClassVar[float] = (
-        4.0  # as PatchCore's, so that the maps of both differ only in what the banks know
-    )
+    sigma: ClassVar[float] = 4.0  # as PatchCore's: the maps of both differ only in what the banks know
     uses_context: ClassVar[bool] = True
 
     strange: tuple[float, float] = (0.0, 1.0)  # mean and standard deviation of N
     known: tuple[float, float] = (0.0, 1.0)  # mean and standard deviation of C
     nearer: tuple[float, float] = (0.0, 1.0)  # mean and standard deviation of log N/P
     trust: float = 0.0
+    counts: Mapping[str, float] = field(default_factory=dict)  # of painted rows, by engine, where below 1
 
     @classmethod
     def fit(cls, evidence: Evidence) -> Context:
-        n, c, ratio = ((float(v.mean()), max(float(v.std()), EPS)) for v in cls._columns(evidence.normals))
-        return cls(n, c, ratio, trust(evidence.real_parts, evidence.painted))
+        counts = evidence.counts
+        columns = cls(counts=counts)._columns(evidence.normals)
+        n, c, ratio = ((float(v.mean()), max(float(v.std()), EPS)) for v in columns)
+        return cls(n, c, ratio, trust(evidence.real_parts, evidence.painted), counts)
 
     def patch_scores(self, distances: Distances) -> np.ndarray:
         scales = (self.strange, self.known, self.nearer)
-        n, c, ratio = (
-            (v - middle) / spread
-            for v, (middle, spread) in zip(self._columns(distances), scales, strict=True)
-        )
+        columns = zip(self._columns(distances), scales, strict=True)
+        n, c, ratio = ((v - middle) / spread for v, (middle, spread) in columns)
         return (n + self.trust * (c + ratio / 2)).astype(np.float32)
 
-    @staticmethod
-    def _columns(distances: Distances) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def state(self) -> State:  # older programs read it where every row counts fully
+        return {name: value for name, value in super().state().items() if name != "counts" or value}
+
+    def _columns(self, distances: Distances) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         assert distances.context is not None
-        ratio = np.log(distances.n + EPS) - np.log(distances.p + EPS)
+        p = distances.counted if self.counts else distances.p
+        assert p is not None
+        ratio = np.log(distances.n + EPS) - np.log(p + EPS)
         return distances.negative[..., 0], distances.context, ratio
 
 

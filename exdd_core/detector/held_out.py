@@ -182,6 +182,22 @@ def sample(bank: Bank, most: int, seed: int) -> np.ndarray:
     return np.sort(keys.argsort(kind="stable")[:most])
 
 
+def sample_apart(bank: Bank, most: int, seed: int) -> np.ndarray:
+    """`sample` of the rows of real defects, where there are any, and of those of each engine."""
+    if len(bank) <= most or not bank.real.any():
+        return sample(bank, most, seed)
+    kinds = kinds_of_rows(bank)
+    own = [np.flatnonzero(kinds == kind) for kind in np.unique(kinds)]
+    return np.sort(np.concatenate([one[sample(bank.take(one), most, seed)] for one in own]))
+
+
+def kinds_of_rows(bank: Bank) -> np.ndarray:
+    """Of each row, a number for the engine that painted it, and 0 for real ones: int (n,)."""
+    engines = [None if i.origin == "real" else i.engine for i in bank.images]
+    places = {engine: place for place, engine in enumerate(dict.fromkeys([None, *engines]))}
+    return np.array([places[engine] for engine in engines], int)[bank.image]
+
+
 def sampling_keys(image: BankImage, count: int, seed: int) -> np.ndarray:
     """A key, float (count,), for each row of an image; a sample takes the rows with the smallest ones."""
     return np.random.default_rng([seed, zlib.crc32(image.id.encode())]).random(count)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exdd_core.detector import fusion, inference, patches
+from exdd_core.detector import fusion, inference, patches, row_weights
 from exdd_core.detector.anomaly_map import anomaly_map, enlarged
 from exdd_core.detector.anomaly_regions import RegionRules
 from exdd_core.detector.bank import Bank
@@ -130,7 +130,11 @@ def _nearest(
     context = models.discriminant.of_image(found) if models.discriminant else None
     if context is not None and fitted.setup.region is not None and inside is not None:
         context = fitted.setup.region.spread(context, inside)
-    distances = Distances(negative, to_positive, negative_around, positive_around, along, context)
+    counted = None
+    if models.counts:
+        parts = row_weights.parted(positive, models.counts)
+        counted = row_weights.of_patches(parts, lambda bank: _search(bank, found, 0)[0])
+    distances = Distances(negative, to_positive, negative_around, positive_around, along, context, counted)
     return Nearest(distances, negative_rows, positive_rows)
 
 

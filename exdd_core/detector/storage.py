@@ -98,7 +98,9 @@ def _state(fitted: Fitted) -> dict[str, object]:
         "guaranteed": reference.guaranteed,
         "roi": setup.region is not None,
         "held_out": fitted.held_out is not None,
-        "distances": {n: getattr(reference, n) for n in ("radius", "too_normal", "visible_from")},
+        "distances": {
+            n: getattr(reference, n) for n in ("radius", "radius_of_full", "too_normal", "visible_from")
+        },
         "fusion": fitted.models.fusion.name,
         "fusions": models_state.fusions_state(fitted.models),
         "paintings": [one.state() for one in fitted.models.paintings],
@@ -207,6 +209,7 @@ def _reference(stored: _Stored) -> Reference:
         too_normal=float(distances["too_normal"]),
         visible_from=float(distances["visible_from"]),
         guaranteed=bool(stored.state["guaranteed"]),
+        radius_of_full=float(distances.get("radius_of_full", distances["radius"])),
     )
 
 

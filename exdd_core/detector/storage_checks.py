@@ -66,7 +66,7 @@ def _require_models(fitted: Fitted) -> None:
 
 def _require_reference(fitted: Fitted) -> None:
     reference = fitted.reference
-    values = (reference.radius, reference.too_normal, reference.visible_from)
+    values = (reference.radius, reference.too_normal, reference.visible_from, reference.radius_of_full)
     require(all(0 <= value < math.inf for value in values), "the reference distances are no finite numbers")
     for kept in (fitted.refit.defect_distances, fitted.refit.unmarked_distances):
         for distances in kept.values():

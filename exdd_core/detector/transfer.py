@@ -9,7 +9,7 @@ not know scores, candidates, or how a painting was made.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -61,18 +61,18 @@ class Paintings:
     found: Mapping[str, Found]
     share: float = 1.0
 
-    def transfer(self, without: Collection[str] = ()) -> float | None:
+    def transfer(self, without: Collection[str] = (), prior: float = PRIOR) -> float | None:
         """Mean AUROC over the real parts and one part of chance, 0.5; None where no part is known.
 
         A part counts by the square root of its number of patches, as in the discriminant, and the part of chance by
-        PRIOR: one small defect that happens to be found says little. without: parts that must not be known.
+        `prior`: one small defect that happens to be found says little. without: parts that must not be known.
         """
         known = [found for part, found in self.found.items() if part not in without]
         if not known:
             return None
         weights = np.sqrt([found.patches for found in known])
-        total = float(weights @ [found.auroc for found in known]) + PRIOR / 2
-        return total / (float(weights.sum()) + PRIOR)
+        total = float(weights @ [found.auroc for found in known]) + prior / 2
+        return total / (float(weights.sum()) + prior)
 
     @property
     def seen(self) -> int:
@@ -82,9 +82,21 @@ class Paintings:
     def weight(self, without: Collection[str] = ()) -> float:
         """What paintings count for: 0, nothing, to 1, as much as real defects; see `TrainingSums.discriminants`."""
         tried = self.transfer(without)
-        if tried is None:
-            return self.word
-        return float(np.clip((tried - NONE_UP_TO) / (FULL_FROM - NONE_UP_TO), 0, 1))
+        return self.word if tried is None else _earned(tried)
+
+    def of_row(self, without: Collection[str] = ()) -> float:
+        """What a row of theirs counts for among the nearest defect rows, 0 to 1; see `fusion.Distances.counted`.
+
+        Rows need no proof, as one decides only beside it, and lose their weight where real defects disprove them: parts
+        too small to tell, whose AUROC the part of chance outweighs, leave it, and so does knowing none.
+        """
+        tried = self.transfer(without, prior=0)
+        return 1.0 if tried is None else _earned(tried) * self.share
+
+    @property
+    def idle(self) -> bool:
+        """Whether real defects disprove them: no score changes by them."""
+        return self.of_row() == 0
 
     def state(self) -> PaintingsState:
         """The paintings as JSON; `restore` reads it."""
@@ -124,10 +136,23 @@ class Paintings:
         earned = f"have at most {percent} of the weight of all defects"
         if weight in (0, 1):
             earned = "count in full" if weight else "count for nothing"
+        if weight == 0 and not self.idle:
+            earned = "count among the nearest defects alone until larger or more ones are known"
         return (
             f"{name} {'find' if several else 'finds'} {self.seen} of {parts} by themselves, so they {earned} "
             f"(transfer {tried:.2f}, of which 0.50 is chance)."
         )
+
+
+def _earned(tried: float) -> float:
+    """The weight, 0 to 1, of paintings with this transfer."""
+    return float(np.clip((tried - NONE_UP_TO) / (FULL_FROM - NONE_UP_TO), 0, 1))
+
+
+def row_counts(several: Iterable[Paintings], without: Collection[str] = ()) -> dict[str, float]:
+    """By engine, what a row of its paintings counts for, where below 1. without: parts that must not be known."""
+    counts = {one.engine: one.of_row(without) for one in several}
+    return {engine: weight for engine, weight in counts.items() if weight < 1}
 
 
 def paintings(sums: TrainingSums, normals: Bank, defects: Bank, likeness: float | None) -> list[Paintings]:

@@ -23,13 +23,15 @@ from exdd_core.detector.direction import Direction, fit_direction
 from exdd_core.detector.evidence import defect_distances, normality
 from exdd_core.detector.examples import DefectImage
 from exdd_core.detector.fusion import Distances, Evidence, Fusion
-from exdd_core.detector.held_out import sample
+from exdd_core.detector.held_out import sample, sample_apart
 from exdd_core.detector.scoring import spread
 from exdd_core.detector.transfer import Paintings
+from exdd_core.detector.weighted_distances import weighted_mean
 from exdd_core.errors import BadInput
 from exdd_core.evaluation.fold_rows import NO_ROW, FoldRows, K
 from exdd_core.evaluation.outcome import Outcome
 from exdd_core.evaluation.pictures import FeaturesOf, Pictures, Some
+from exdd_core.evaluation.seen_rows import HeldOutPictures, Seen
 from exdd_core.later import metrics
 from exdd_core.progress import Progress
 
@@ -63,8 +65,13 @@ class Validation:
         self._take_normals()
         self._take_defects(defects, progress)
         self._take_examples()
+        self.held_out = HeldOutPictures(
+            self.normals, self.normal_parts, self.pictures, self.groups, self.fold_of
+        )
         self.rows = FoldRows(detector.positive, self.fold_of)
-        self.positive = self._positive_distances(self.rows, self.defects)
+        self.seen = self.held_out.seeing(self.rows)
+        self.kinds: dict[str | None, Seen] = {}
+        self.defects_positive = self._of_defects(self.rows, self.defects)
         progress.advance()
         start = detector.fitted.models.direction
         self.directions = self._directions(self.defects, [start] * len(self.folds))
@@ -90,8 +97,13 @@ class Validation:
         other, kept = copy(self), FoldRows(_bank(additions, kept=True), self.fold_of)
         other.defects = self.defects.joined(further)
         other.defects_negative = np.concatenate([self.defects_negative, negative])
-        other.positive = self._with_rows(kept, further, other.defects)
+        other.seen = self.held_out.seeing_more(self.seen, kept)
+        former = np.concatenate([self.defects_positive, self._of_defects(self.rows, further)])
+        other.defects_positive = nearest.merged([former, self._of_defects(kept, other.defects)], K)
         other.rows = FoldRows(self.rows.bank.joined(kept.bank), self.fold_of)
+        if self.kind.uses_context and self.rows.bank.real.any():
+            self._seen_of(None)  # once for all that are tried
+        other.kinds = {kind: self._seen_with(kind, kept.bank) for kind in self.kinds}
         other.directions = self._directions(other.defects, self.directions)
         painted = not further.real.any()
         other.sums = self.sums.plus(further) if self.sums and painted else other._sums()
@@ -124,39 +136,41 @@ class Validation:
         examples = self.detector.fitted.examples
         step = max(1, len(examples.normals) // FIT_PATCHES)
         self.fit_normals = examples.normals.take(np.arange(0, len(examples.normals), step))
-        chosen = sample(examples.defects, FIT_PATCHES, self.detector.settings.seed)
+        apart = sample_apart if self.detector.fitted.models.counts else sample
+        chosen = apart(examples.defects, FIT_PATCHES, self.detector.settings.seed)
         self.defects = examples.defects.take(chosen)
         self.defects_negative = defect_distances(self.detector.fitted)[chosen]
 
     # --- distances to the positive bank ---------------------------------------------------------------
 
-    def _positive_distances(self, rows: FoldRows, defects: Bank) -> _PositiveDistances:
-        of_each = [rows.nearest(f, part) for f, part in zip(self.normals, self.normal_parts, strict=True)]
-        normals = np.stack([rows.seen_by(fold, np.stack(of_each, 1)) for fold in range(len(self.folds))])
-        pictures = [
-            rows.seen_by(self.fold_of[group], rows.nearest(picture))
-            for picture, group in zip(self.pictures, self.groups, strict=True)
-        ]
-        return _PositiveDistances(normals, pictures, self._of_defects(rows, defects))
+    def _seen_of(self, kind: str | None) -> Seen:
+        """The distances to the rows that an engine painted, or to the real ones (None); kept once they are known."""
+        if kind not in self.kinds:
+            bank = self.rows.bank
+            whole = kind is None and bank.real.all()
+            own = self.seen if whole else self.held_out.seeing(FoldRows(_of_kind(bank, kind), self.fold_of))
+            self.kinds[kind] = own
+        return self.kinds[kind]
 
-    def _with_rows(self, kept: FoldRows, further: Bank, defects: Bank) -> _PositiveDistances:
-        """The distances after the rows `kept` are added to the bank; `further` are the new defect patches."""
-        folds = range(len(self.folds))
-        normals = self.positive.normals.copy()
-        flat, (n, d) = normals.reshape(len(folds), -1, K), self.normals[0].shape
-        for part, several in self.normals.together():
-            kept.merge_into(flat[:, part.start * n : part.stop * n], several.reshape(-1, d), folds)
-        owners = {name for image in kept.bank.images for name in (image.id, *image.parts)}
-        # Normal images of the same part must not be compared with its rows: they begin again without them.
-        for i in (i for i, part in enumerate(self.normal_parts) if part in owners):
-            normals[:, i] = self.positive.normals[:, i]
-            kept.merge_into(normals[:, i], self.normals[i], folds, self.normal_parts[i])
-        pictures = [found.copy() for found in self.positive.pictures]
-        for found, picture, group in zip(pictures, self.pictures, self.groups, strict=True):
-            kept.merge_into(found[None], picture, [self.fold_of[group]])
-        former = np.concatenate([self.positive.defects, self._of_defects(self.rows, further)])
-        merged = nearest.merged([former, self._of_defects(kept, defects)], K)
-        return _PositiveDistances(normals, pictures, merged)
+    def _seen_with(self, kind: str | None, further: Bank) -> Seen:
+        """The same with those of further rows."""
+        more = _of_kind(further, kind)
+        known = self.kinds[kind]
+        return self.held_out.seeing_more(known, FoldRows(more, self.fold_of)) if len(more) else known
+
+    def _counting(self, fold: int) -> list[tuple[float, Seen]]:
+        """Real and painted rows as a fold sees them, with what each counts for by what its engine's paintings find of
+        the other parts; empty where every row counts fully."""
+        counts = self._counts(fold)
+        if not counts:
+            return []
+        weights = {one.engine: counts.get(one.engine, 1.0) for one in self.paintings}
+        painted = [(weight, self._seen_of(engine)) for engine, weight in weights.items() if weight > 0]
+        return [(1.0, self._seen_of(None)), *painted]
+
+    def _counts(self, fold: int) -> dict[str, float]:
+        """By engine, what painted rows count for in a fold, where that is below 1."""
+        return transfer.row_counts(self.paintings, self.folds[fold]) if self.rows.bank.real.any() else {}
 
     def _of_defects(self, rows: FoldRows, defects: Bank) -> np.ndarray:
         """Distances of defect patches to the bank without rows of their own part and fold: float32 (b, K)."""
@@ -247,15 +261,17 @@ class Validation:
         along, contexts = self._of_normals()
         results = []
         for number in range(len(self.folds)):
+            counting = self._counting(number)
             normals = Distances(
                 self.normals_negative,
-                self.positive.normals[number],
+                self.seen.normals[number],
                 direction=along[number],
                 context=None if contexts is None else contexts[number],
+                counted=_counted([(w, seen.normals[number]) for w, seen in counting]),
             )
             own = [i for i, group in enumerate(self.groups) if self.fold_of[group] == number]
-            fitted = self._fusion(number, normals)
-            scores = _scores(fitted, normals), _scores(fitted, self._held_back(number, own))
+            fitted, held_back = self._fusion(number, normals), self._held_back(number, own, counting)
+            scores = _scores(fitted, normals), _scores(fitted, held_back)
             results.append(self._judge(*scores, [self.groups[i] for i in own]))
         return _combined(results, len(self.normals))
 
@@ -263,22 +279,26 @@ class Validation:
         """The fusion of a fold, fitted without the defects of its parts."""
         others = ~self.defects.of(*self.folds[number])
         defects = Distances(
-            self.defects_negative[others], self.positive.defects[others], direction=self.projected[others]
+            self.defects_negative[others], self.defects_positive[others], direction=self.projected[others]
         )
         real = np.where(self.defects.real, self.defects.groups, "")[others]
         dimension = self.detector.backbone.dimension
         painted = [(one.weight(self.folds[number]), one.defects) for one in self.paintings]
-        return self.kind.fit(Evidence(_some(normals), defects, dimension, real, painted=painted))
+        counts = self._counts(number)
+        return self.kind.fit(
+            Evidence(_some(normals), defects, dimension, real, painted=painted, counts=counts)
+        )
 
-    def _held_back(self, number: int, own: list[int]) -> Distances:
-        """The distances of the images that a fold holds back. own: their numbers."""
+    def _held_back(self, number: int, own: list[int], counting: Sequence[tuple[float, Seen]]) -> Distances:
+        """The distances of the images that a fold holds back. own: their numbers. counting: as `_counting` gives it."""
         pictures = np.stack([self.pictures[i] for i in own])
         found = self._context(self.discriminants and self.discriminants[number : number + 1], pictures)
         return Distances(
             np.stack([self.pictures_negative[i] for i in own]),
-            np.stack([self.positive.pictures[i] for i in own]),
+            np.stack([self.seen.defects[i] for i in own]),
             direction=_project(self.directions[number], pictures),
             context=None if found is None else found[0],
+            counted=_counted([(w, np.stack([seen.defects[i] for i in own])) for w, seen in counting]),
         )
 
     def _judge(self, normal: np.ndarray, defective: np.ndarray, groups: Sequence[str]) -> _FoldFigures:
@@ -293,20 +313,6 @@ class Validation:
         alarms = sum(int((half > limit).sum()) for half, limit in zip(halves, limits[::-1], strict=True))
         found = int((defective > np.quantile(normal, keep, method="higher")).sum())
         return _FoldFigures(list(zip(groups, above.tolist(), strict=True)), float(ap), found, alarms)
-
-
-@dataclass(frozen=True)
-class _PositiveDistances:
-    """Distances to the nearest K positive rows.
-
-    normals: float32 (folds, m, n, K), of held-out normal images as each fold sees the bank. pictures: float32
-    (n, K) each, of the held-out images as their own fold sees it. defects: float32 (b, K), of the defect
-    patches that fusions are fitted on, without rows of their own part.
-    """
-
-    normals: np.ndarray
-    pictures: list[np.ndarray]
-    defects: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -345,6 +351,17 @@ def _bank(additions: Sequence[Change], kept: bool) -> Bank:
         pairs = zip(additions, use, strict=True)
         surroundings = np.concatenate([c.surroundings[u] for c, u in pairs if c.surroundings is not None])
     return Bank(rows, number, position, [change.image for change in additions], surroundings)
+
+
+def _of_kind(bank: Bank, kind: str | None) -> Bank:
+    """The rows that an engine painted, or the real ones (None)."""
+    own = [(None if image.origin == "real" else image.engine) == kind for image in bank.images]
+    return bank.take(np.flatnonzero(np.array(own, bool)[bank.image]))
+
+
+def _counted(kinds: Sequence[tuple[float, np.ndarray]]) -> np.ndarray | None:
+    """`Distances.counted` by kind of row, what each counts for and its distances; None for no kind."""
+    return weighted_mean(kinds, K) if kinds else None
 
 
 def _project(direction: Direction | None, features: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -13,6 +13,8 @@ from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
 
 from exdd_core.bundle import scorer
+from exdd_core.curation.bench import _effect
+from exdd_core.curation.changing import Gained, idle_paintings
 from exdd_core.detector import Detector, Settings, fusion, row_weights
 from exdd_core.detector.bank import BankImage
 from exdd_core.detector.examples import DefectImage, Marked, PatchSet
@@ -20,6 +22,7 @@ from exdd_core.detector.patch_features import PatchFeatures
 from exdd_core.detector.weighted_distances import weighted_mean
 from exdd_core.evaluation import Validation
 from exdd_core.images import Size
+from exdd_core.workspace import Workspace
 
 SIDE, SIZE = 8, Size(64, 64)
 # Features are made up here; nothing asks the network.
@@ -104,6 +107,23 @@ def test_a_candidate_that_counts_for_nothing_is_measured_to_change_nothing(bare:
     assert validation.outcome(bare.additions(CRUDE)) == validation.before
     both = validation.extended(bare.additions(CRUDE)).outcome(bare.additions(GOOD))
     assert both == validation.outcome(bare.additions(GOOD)) and both.auroc > 0.9
+    assert _effect(validation, bare.additions(CRUDE)).text.startswith("counts for nothing, as such paintings")
+    for changes in ([], bare.additions(GOOD), bare.additions([CRUDE[0], GOOD[0]])):
+        assert "for nothing" not in _effect(validation, changes).text
+
+
+def test_whoever_accepts_paintings_that_count_for_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    both, workspace = built([*REAL, *CRUDE, *GOOD]), cast(Workspace, None)
+    monkeypatch.setattr("exdd_core.banks.stored.stored_detector", lambda _, bank: both)
+    said = idle_paintings(workspace, Gained("v1", 3))
+    assert (
+        said.startswith(" 12 paintings by crude find ") and "count for nothing" in said and "good" not in said
+    )
+    assert idle_paintings(workspace, Gained("v1", None)) == idle_paintings(workspace, Gained()) == ""
+    monkeypatch.setattr(
+        "exdd_core.banks.stored.stored_detector", lambda _, bank: both.with_fusion("open_set")
+    )
+    assert idle_paintings(workspace, Gained("v1", 3)) == ""
 
 
 def test_versions_of_before_score_as_they_did(bare: Detector, tmp_path: Path) -> None:

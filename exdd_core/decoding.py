@@ -21,13 +21,12 @@ from exdd_core import files
 from exdd_core.depth import HIGHEST
 from exdd_core.errors import BadInput
 from exdd_core.formats import FORMATS, FORMATS_TEXT
-from exdd_core.geometry import turned
+from exdd_core.geometry import MIN_SIDE, turned
 
 Source = Path | str | bytes
 
 MAX_BYTES = 256 * 2**20
 MAX_PIXELS = 80_000_000
-MIN_SIDE = 16  # pixels of the image that one step of the deepest feature map covers
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -19,6 +19,7 @@ import numpy as np
 from exdd_core.errors import BadInput
 
 MIN_MODEL_SIDE, MAX_MODEL_SIDE = 32, 4096
+MIN_SIDE = 16  # pixels of an image that one step of the deepest feature map covers
 # What turns an array upright, by the EXIF orientation of its file.
 TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: lambda a: a[:, ::-1],

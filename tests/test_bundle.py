@@ -100,6 +100,9 @@ def test_the_same_verdicts_without_pytorch(bundle: Path, demo_workspace: Workspa
         assert abs(one["calibrated"] - expected.calibrated_score) < writing.TOLERANCE
         assert one["probability"] == pytest.approx(expected.probability, abs=0.01)
         assert [r["nearest_type"] for r in one["regions"]] == [r.defect_type for r in expected.regions]
+        for region, known in zip(one["regions"], expected.regions, strict=True):
+            assert region["probability"] == pytest.approx(known.probability, abs=0.01)
+            assert np.array(region["contour"][0]).shape[1] == 2 and len(region["at"]) == 2
         boxes = [
             np.subtract(r["box"], k.region.box) for r, k in zip(one["regions"], expected.regions, strict=True)
         ]
@@ -364,3 +367,7 @@ def test_pictures_are_read_as_the_workbench_reads_them(tmp_path: Path) -> None:
         )
     with pytest.raises(BadInput, match="more than 8 bits"):
         reading.read(tmp_path / "deep.png", None)
+    Image.fromarray(pixels[:15]).save(tmp_path / "low.png")
+    for read in (read_image, lambda file: reading.read(file, None)):
+        with pytest.raises(BadInput, match="30 x 15 pixels; an image needs at least 16 on each side"):
+            read(tmp_path / "low.png")

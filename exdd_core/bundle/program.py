@@ -37,6 +37,7 @@ def main(words: Sequence[str] | None = None, bundle: str | None = None) -> int:
     # Each image asks numpy for two small products. Threads of its OpenBLAS turn idly for longer than these take, on the
     # cores that the network computes on.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # a damaged image has its own sentence
     from exdd_core.bundle import scorer
 
     try:
@@ -77,11 +78,14 @@ def _told(path: Path, made: scorer.BundleVerdict) -> dict[str, object]:
         "regions": [
             {
                 "box": one.region.box,
+                "contour": one.region.contour,
                 "area": one.region.area,
                 "area_mm2": one.area_mm2,
                 "peak": one.region.peak,
                 "mean": one.region.mean,
+                "at": one.region.at,
                 "nearest_type": one.nearest_type,
+                "probability": one.probability,
             }
             for one in made.regions
         ],

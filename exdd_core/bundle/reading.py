@@ -13,7 +13,7 @@ import numpy as np
 
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
-from exdd_core.geometry import turned
+from exdd_core.geometry import MIN_SIDE, turned
 
 ORIENTATION = 0x0112  # the tag of EXIF data
 Source = str | Path | bytes | np.ndarray
@@ -38,6 +38,11 @@ def read(source: Source, depth: Depth | None) -> np.ndarray:
     if stored is None or stored.shape[2:] not in ((), (3,), (4,)):
         raise BadInput(
             f"{name} is no image that OpenCV reads, or it is damaged; give a PNG, JPEG or TIFF file."
+        )
+    height, width = stored.shape[:2]
+    if min(height, width) < MIN_SIDE:
+        raise BadInput(
+            f"{name} is {width} x {height} pixels; an image needs at least {MIN_SIDE} on each side."
         )
     if stored.dtype not in (np.uint8, np.uint16):
         raise BadInput(f"{name} has neither 8 nor 16 bits a channel; save it with one of them.")

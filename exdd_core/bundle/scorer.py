@@ -65,11 +65,13 @@ class BundleRegion:
     """A region in pixels of its image.
 
     peak, mean: of the map on the scale of the score, 1 being the threshold. nearest_type: None without a positive bank.
+    probability: of a defect at the peak, 0 to 1; None where unknown.
     """
 
     region: AnomalyRegion
     area_mm2: float | None
     nearest_type: str | None
+    probability: float | None
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ class Bundle:
             threshold=c.threshold,
             calibrated=c.calibrated(score),
             verdict=verdict,
-            probability=self._probability(score) if verdict != "cannot judge" else None,
+            probability=_probability(score, c.odds) if verdict != "cannot judge" else None,
             regions=self._regions(verdict, score, scores, model_map, rows, shape),
             model_map=model_map,
             size=self.size,
@@ -208,12 +210,6 @@ class Bundle:
         other = copy(self)
         other.engine, other._network = compiled({NETWORK: network}, self.size, engine)
         return other
-
-    def _probability(self, score: float) -> float | None:
-        if self.calibration.odds is None:
-            return None
-        slope, offset = self.calibration.odds
-        return 1 / (1 + math.exp(-min(max(slope * score + offset, -700.0), 700.0)))
 
     def _distances(self, found: np.ndarray) -> tuple[Distances, np.ndarray | None]:
         """The distances of an image's features (h, w, d), and the nearest positive row of each patch, (h, w)."""
@@ -288,8 +284,18 @@ class Bundle:
             known = (
                 None if rows is None else m["types"][int(self._arrays["positive_type"][rows[row, column]])]
             )
-            found.append(BundleRegion(region, None if squared is None else region.area * squared, known))
+            likely = _probability(float(scores[row, column]), c.patch_odds)
+            found.append(
+                BundleRegion(region, None if squared is None else region.area * squared, known, likely)
+            )
         return found
+
+
+def _probability(score: float, odds: tuple[float, float] | None) -> float | None:
+    if odds is None:
+        return None
+    slope, offset = odds
+    return 1 / (1 + math.exp(-min(max(slope * score + offset, -700.0), 700.0)))
 
 
 def _damaged(path: str | Path, error: Exception) -> BadInput:

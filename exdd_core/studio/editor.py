@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exdd_core.datasets import incoming
-from exdd_core.decoding import MIN_SIDE
 from exdd_core.drawing import DEFECT, crop_around
 from exdd_core.errors import BadInput
+from exdd_core.geometry import MIN_SIDE
 from exdd_core.images import read_image, read_layer, read_mask
 from exdd_core.studio import ordering, painting
 from exdd_core.synthesis import mask_layers, masks, orders, placing

@@ -83,6 +83,8 @@ def _sentence(spec: type[Spec], error: ValidationError) -> str:
         return f"{spec.ABOUT} needs the {title}; give it."
     if first["type"] in ("string_too_long", "too_long"):
         return f"The {title} is too long; give at most {first['ctx']['max_length']:,}."
+    if first["type"] in ("string_too_short", "too_short"):
+        return f"The {title} is too short; give at least {first['ctx']['min_length']:,}."
     given, wanted = first["input"], WANTED.get(first["type"]) or _wanted(spec.model_fields[name])
     words = given if isinstance(given, str) else repr(given)
     return f"The {title} is {words[:LONGEST]}; give {wanted}."

@@ -348,6 +348,7 @@ def test_what_cannot_be_done_is_one_sentence(
     away = str(workspace.path)
     for client, method, path, more, status, said in (
         (ann, "get", "regions?image=nothing", {}, 400, "There is no image"),
+        (ann, "get", "regions?image=file:/etc/passwd", {}, 400, "/etc/passwd is in none of the lists"),
         (ann, "get", "regions?image=x&bank=v99", {}, 400, "v99"),
         (ann, "get", "regions", {}, 422, 'This call needs "image"; give it.'),
         (ann, "get", "nothing", {}, 404, "openapi.json lists all"),
@@ -357,6 +358,7 @@ def test_what_cannot_be_done_is_one_sentence(
         (ann, "post", "build", {"content": b"seed=1"}, 415, "takes application/json"),
         (ann, "post", "score/list", {"json": {"folder": away}}, 400, "not in a folder that pages may read"),
         (ann, "post", "score/list", {"json": {}}, 400, "Give either"),
+        (ann, "post", "candidates/accept", {"json": {"ids": []}}, 422, "ids is too short; give at least 1"),
         (ann, "post", "synthesize", {"json": {"engine": "chalk"}}, 400, "chalk"),
         (ann, "post", "jobs/none/cancel", {}, 400, 'There is no job "none"'),
         (vic, "post", "build", {"json": {}}, 403, "This needs the role admin; yours is viewer."),

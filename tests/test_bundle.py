@@ -222,6 +222,15 @@ def test_a_bundle_becomes_a_version_of_another_workspace(
         bundle, tmp_path / "lies.zip", lambda n, kept: told(n, kept) if n == scorer.MANIFEST else kept
     )
     assert "lies.zip does not judge here as it did" in ran("banks", "import", lies, *to, code=2)
+    later = changed(
+        bundle,
+        tmp_path / "later.zip",
+        lambda n, kept: kept.replace(b'"format": 3', b'"format": 9') if n == scorer.MANIFEST else kept,
+    )
+    assert "later.zip was made by a newer program; import it with" in ran(
+        "banks", "import", later, *to, code=2
+    )
+    assert started(later, "any.png").stderr.endswith("newer program; use that or a later one.\n")
     (tmp_path / "no.zip").write_bytes(b"PK no")
     assert "no.zip is no bundle to import" in ran("banks", "import", tmp_path / "no.zip", *to, code=2)
     assert own.banks() == [] and not [f for f in (own.path / "banks").iterdir() if f.name[0] != "."]

@@ -93,12 +93,13 @@ def _read(path: Path) -> tuple[Manifest, dict[str, bytes]]:
             raise _damaged(path, f"it unpacks to more than {LARGEST >> 30} GB")
         manifest: Manifest = json.loads(archive.read(scorer.MANIFEST))
         if not OLDEST <= manifest["format"] <= scorer.FORMAT:
-            age = (
-                "a newer program"
-                if manifest["format"] > scorer.FORMAT
-                else "a program that imported none yet"
+            newer = manifest["format"] > scorer.FORMAT
+            told = (
+                "a newer program; import it with that or a later one"
+                if newer
+                else "a program that imported none yet; export it again with this one"
             )
-            raise BadInput(f"{path.name} was made by {age}; export it again with this one.")
+            raise BadInput(f"{path.name} was made by {told}.")
         held = {name: archive.read(name) for name in manifest["digests"]}
     for name, content in held.items():
         if hashlib.sha256(content).hexdigest() != manifest["digests"][name]:

@@ -137,7 +137,7 @@ def find_image(workspace: Workspace, id: str) -> ShownImage:
     if not id.startswith("file:"):
         return _of_row(workspace.image(id))
     # Normalised first, so that ".." leads out of no folder.
-    path = Path(os.path.normpath(id.removeprefix("file:").rpartition("#")[0]))
+    path = Path(os.path.normpath(id.removeprefix("file:").rsplit("#", 1)[0]))
     folders = [_uploads(workspace), *map(Path, workspace.setting(FOLDERS, []))]
     if not any(path.is_relative_to(folder) for folder in folders):
         raise BadInput(f"{path} is in none of the lists; add its folder again.")

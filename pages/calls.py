@@ -90,7 +90,9 @@ def _files(
 ) -> UploadFile | list[UploadFile] | None:
     """Files as the API takes them. wanted: the type of one, several, or one or None."""
     if typing.get_origin(wanted) is list:
-        several = value if isinstance(value, list) and value else [value]
+        several = value if isinstance(value, list) else [value]
+        if not several:
+            raise BadInput("This call needs a file; give at least one.")
         if len(several) > MOST_FILES:
             raise BadInput(f"A call takes at most {MOST_FILES:,} files; send the others in a further one.")
         return [upload(one) for one in several]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
-from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
@@ -39,7 +39,7 @@ class Given(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     name: Annotated[str, Field(max_length=1000)] = "image"
-    data: Base64Bytes
+    data: Annotated[str, Field(json_schema_extra={"format": "base64"})]
 
 
 class Tools:
@@ -141,9 +141,10 @@ def _with_files(hint: Any) -> Any:
 def _file(value: Any, opened: ExitStack) -> tuple[BinaryIO, str]:
     try:
         given = Given.model_validate(value)
-    except ValidationError:
+        content = base64.b64decode("".join(given.data.split()), validate=True)
+    except ValueError:  # a ValidationError, or letters that base64 does not have
         raise BadInput('A file is an object with its "name" and its "data" in base64.') from None
-    return opened.enter_context(io.BytesIO(given.data)), given.name
+    return opened.enter_context(io.BytesIO(content)), given.name
 
 
 def _picture_or_file(answer: Response) -> types.ContentBlock:

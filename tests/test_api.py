@@ -232,6 +232,8 @@ def test_gradio_client_does_what_the_docs_show(
         ("/regions", {"image": "nothing"}, "There is no image"),
         ("/accept", {"asked": {"ids": ["none"], "colour": 1}}, 'This call has no "colour"'),
         ("/score", {"files": [{"path": str(workspace.path / "workspace.db")}]}, "was not uploaded here"),
+        ("/score", {"files": []}, "This call needs a file; give at least one"),
+        ("/build", {"asked": None}, '"asked" cannot be used; give an object with its fields'),
         ("/list_jobs", {"active": "perhaps"}, '"active" cannot be used'),
     ):
         with pytest.raises(AppError, match=said):
@@ -286,8 +288,9 @@ def test_an_mcp_client_does_a_whole_round(
                 assert refused.is_error and said in refused.content[0].text
         async with tools(address, keys["ann"], "auto") as ask:
             assert "build" in {one.name for one in (await ask.client.list_tools()).tools}
-            refused = await ask.call("score", {"files": [{"path": "/etc/passwd"}]})
-            assert refused.is_error and "in base64" in refused.content[0].text
+            for file in ({"path": "/etc/passwd"}, {"name": "part.png", "data": "***"}):
+                refused = await ask.call("score", {"files": [file]})
+                assert refused.is_error and "in base64" in refused.content[0].text
             refused = await ask.call("score_list", {"asked": {"folder": "/etc"}})
             assert refused.is_error and "not in a folder that pages may read" in refused.content[0].text
 

@@ -99,4 +99,6 @@ def what_is_wrong(first: Mapping[str, Any], name: str) -> str:
         return f'This call needs "{name}"; give it.'
     if first["type"] == "value_error":  # FastAPI's, of a text in place of a file
         return f'"{name}" cannot be used; send a file.'
+    if first["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        return f'"{name}" cannot be used; give an object with its fields.'
     return f'"{name}" cannot be used: {first["msg"]}.'

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,9 @@ def test_whatever_is_damaged_is_a_sentence(bundle: Path, tmp_path: Path) -> None
             content.replace(b'"golden": [', b'"golden": [], "was": [') if name == scorer.MANIFEST else content
         )
 
+    def emptied(lost: str, name: str, content: bytes) -> bytes:
+        return b"" if name == lost else content
+
     with pytest.raises(BadInput, match="no golden images, by which it could prove itself"):
         exdd_core.load(changed(bundle, tmp_path / "unproved.zip", without))
     for lost in (
@@ -139,7 +143,7 @@ def test_whatever_is_damaged_is_a_sentence(bundle: Path, tmp_path: Path) -> None
         "version/negative.safetensors",
         "version/positive.safetensors",
     ):
-        empty = changed(bundle, tmp_path / "empty.zip", lambda n, kept, lost=lost: b"" if n == lost else kept)
+        empty = changed(bundle, tmp_path / "empty.zip", partial(emptied, lost))
         with pytest.raises(BadInput, match="empty.zip is no bundle: files are missing or damaged; make one"):
             exdd_core.load(empty)
     with zipfile.ZipFile(bundle) as archive:

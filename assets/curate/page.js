@@ -196,11 +196,14 @@ async function look({ store, call, desk }, isEmpty, life) {
   return false;
 }
 
+/** Pixels above it of the frame, which may come a moment later, and of the page's edge; curate.css counts on them too. */
+const HEAD = 125;
+
 /**
  * Queue, picture and history end at the lower edge of the window, so that the decision is always in sight.
  * @param {HTMLElement} body
  */
 function fitBody(body) {
-  const top = body.getBoundingClientRect().top + window.scrollY;
+  const top = Math.max(HEAD, body.getBoundingClientRect().top + window.scrollY);
   body.style.setProperty("--cu-room", `${Math.max(520, window.innerHeight - top - 48)}px`);
 }

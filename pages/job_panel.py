@@ -71,7 +71,8 @@ class JobPanel:
 
         everything = [self.panel, self.note, self._shown, *outputs]
         self._look = look, self._shown, everything
-        self._changes.act(*self._look, **QUIET)
+        # A look that is asked for while one is on its way comes after it, or the end of a job could be missed.
+        self._changes.act(*self._look, trigger_mode="always_last", **QUIET)
         self.panel.act(self._act, None, self.panel, **QUIET)
 
     def begin(self, kind: str, title: str, spec: Mapping[str, Any], upload: Path | None = None) -> None:

@@ -146,6 +146,16 @@ def test_whatever_is_damaged_is_a_sentence(bundle: Path, tmp_path: Path) -> None
         empty = changed(bundle, tmp_path / "empty.zip", partial(emptied, lost))
         with pytest.raises(BadInput, match="empty.zip is no bundle: files are missing or damaged; make one"):
             exdd_core.load(empty)
+
+    def wordy(name: str, content: bytes) -> bytes:
+        return (
+            content.replace(b'"tolerance": ', b'"tolerance": "x", "was": ')
+            if name == scorer.MANIFEST
+            else content
+        )
+
+    with pytest.raises(BadInput, match="wordy.zip is no bundle: files are missing or damaged"):
+        exdd_core.load(changed(bundle, tmp_path / "wordy.zip", wordy))
     with zipfile.ZipFile(bundle) as archive:
         at = archive.getinfo(scorer.ARRAYS).header_offset + 60  # within what is compressed
     content = bytearray(bundle.read_bytes())

@@ -50,10 +50,8 @@ MANIFEST, ARRAYS = "bundle.json", "banks.npz"
 SIDES = ("negative", "positive")
 VERSION = "version/"  # the files of the bank version, by which a workspace imports it
 QUERIES_AT_ONCE = 256
-CLOSE, SPARE = (
-    1e-3,
-    16,
-)  # a distance is measured again below this share of the query's length, among so many more rows
+CLOSE = 1e-3  # share of a query's length below which its distances are measured again
+SPARE = 16  # further candidates for that
 DAMAGED = (
     *(OSError, EOFError, zlib.error, zipfile.BadZipFile, cv2.error),  # of files
     *(AssertionError, AttributeError, KeyError, RuntimeError, TypeError, ValueError),  # of what they hold
@@ -164,10 +162,11 @@ class Bundle:
             )
         for golden, content, expected in self._golden:
             try:
-                found = self.score(content)
+                require_same(self.path, self.manifest, golden, expected, self.score(content))
+            except BadInput:
+                raise
             except DAMAGED as error:
                 raise _damaged(self.path, error) from error
-            require_same(self.path, self.manifest, golden, expected, found)
 
     def score(self, image: Source) -> BundleVerdict:
         """Judge a file, its bytes, or a uint8 (H, W, 3) RGB array. Raises BadInput for one that cannot be read."""

@@ -132,6 +132,8 @@ class Bundle:
                 manifest: Manifest = json.loads(archive.read(MANIFEST))
                 if manifest["format"] > FORMAT:
                     raise BadInput(f"{path} was made by a newer program; use that or a later one.")
+                if not math.isfinite(manifest["tolerance"]):
+                    raise ValueError("the tolerance is no number")
                 with np.load(io.BytesIO(archive.read(ARRAYS)), allow_pickle=False) as arrays:
                     self._arrays: Mapping[str, np.ndarray] = dict(arrays) | _rows(archive)
                 self._golden = [
@@ -162,11 +164,10 @@ class Bundle:
             )
         for golden, content, expected in self._golden:
             try:
-                require_same(self.path, self.manifest, golden, expected, self.score(content))
-            except BadInput:
-                raise
+                found = self.score(content)
             except DAMAGED as error:
                 raise _damaged(self.path, error) from error
+            require_same(self.path, self.manifest, golden, expected, found)
 
     def score(self, image: Source) -> BundleVerdict:
         """Judge a file, its bytes, or a uint8 (H, W, 3) RGB array. Raises BadInput for one that cannot be read."""

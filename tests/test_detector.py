@@ -535,7 +535,12 @@ def test_the_paper_knows_the_length_of_features_and_its_sign(
     backbone: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found, asked = Bank.around, list[Bank]()
-    monkeypatch.setattr(Bank, "around", lambda bank, *given: asked.append(bank) or found(bank, *given))
+
+    def around(bank: Bank, *given: Any) -> np.ndarray:
+        asked.append(bank)
+        return found(bank, *given)
+
+    monkeypatch.setattr(Bank, "around", around)
     detector = Detector(backbone, SMALL).fit(NORMALS, DEFECTS[:1])
     assert detector.fusions["paper"][0] == fusion.Paper(dimension=152, sign=1)
     assert detector.fusions["paper_literal"][0] == fusion.PaperLiteral(dimension=152, sign=-1)

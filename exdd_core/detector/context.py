@@ -303,13 +303,14 @@ class TrainingSums:
         return replace(self, painted=known, counts=counts)
 
     def discriminants(
-        self, weights: Sequence[Mapping[str, float]]
+        self, weights: Sequence[Mapping[str, float]], rows: Sequence[Mapping[str, float]] = ()
     ) -> tuple[Discriminant, list[Discriminant | None]]:
         """The discriminant of all patches, and one for each fold without its parts, as `fit` returns them.
 
         weights: of all patches and of each fold, what the paintings of each engine count for beside real defects, 0
         to 1 (`transfer.Paintings`): their largest share of the weight of both, and each at most the weight of a real
-        defect. Where no defect is real, all painted ones count alike.
+        defect. Where no defect is real, all painted ones count alike. rows: of the same, what a row of each engine
+        counts for (`Paintings.of_row`), and so its patches in the ridge; left out, the weights.
         """
         defects, real = self.real.all(), self.real.every.weight
         counts = [float(self.count)] * len(weights)
@@ -318,7 +319,8 @@ class TrainingSums:
             earned = [one.get(engine, 0.0) if real > 0 else 1.0 for one in weights]
             several = zip(defects, sums.all(), earned, strict=True)
             defects = [known.plus(more, _factor(w, odds)) if w > 0 else known for known, more, w in several]
-            counts = [count + w * self.counts[engine] for count, w in zip(counts, earned, strict=True)]
+            of_row = [one.get(engine, 0.0) if real > 0 else 1.0 for one in rows or weights]
+            counts = [count + w * self.counts[engine] for count, w in zip(counts, of_row, strict=True)]
         return solved(self.scale, zip(self.normals.all(), defects, counts, strict=True))
 
     def of_paintings(self, engine: str) -> tuple[Discriminant, list[Discriminant | None]]:

@@ -136,7 +136,8 @@ def fit_discriminants(fitted: Fitted) -> Fitted:
     if painted and len(defects) > FIT_PATCHES and not transfer.row_counts(painted):
         some = held_out.sample(defects, FIT_PATCHES, fitted.setup.settings.seed)  # of all, as all count alike
         sums = TrainingSums.of(fitted.examples.normals, defects.take(some), sums.folds) or sums
-    whole, several = sums.discriminants([weights] * (1 + len(sums.folds)))
+    rows, times = {one.engine: one.of_row() for one in painted}, 1 + len(sums.folds)
+    whole, several = sums.discriminants([weights] * times, [rows] * times)
     pairs = zip(sums.folds, several, strict=True)
     without = {part: one for parts, one in pairs if one is not None for part in parts}
     return _with_discriminants(fitted, whole, without)

@@ -227,7 +227,8 @@ class Validation:
         self.paintings = transfer.paintings(self.sums, self.fit_normals, self.defects, likeness)
         without = [(), *self.folds]
         weights = [{one.engine: one.weight(parts) * one.share for one in self.paintings} for parts in without]
-        whole, by_fold = self.sums.discriminants(weights)
+        rows = [{one.engine: one.of_row(parts) for one in self.paintings} for parts in without]
+        whole, by_fold = self.sums.discriminants(weights, rows)
         return [one or whole for one in by_fold]
 
     def _context(

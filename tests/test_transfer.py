@@ -92,6 +92,10 @@ def test_paintings_of_no_weight_leave_the_discriminant_of_real_defects_as_it_is(
     expected = alone.discriminants([{}] * 11)[0].own
     np.testing.assert_array_equal(both.discriminants(nothing)[0].own, expected)
     assert abs(both.discriminants(full)[0].own[1]) > 5 * abs(expected[1])
+    # Rows that count though the discriminant waits for a larger part count as known patches in its ridge.
+    known = replace(alone, count=alone.count + both.counts["crude"]).discriminants([{}] * 11)[0].own
+    np.testing.assert_array_equal(both.discriminants(nothing, full)[0].own, known)
+    assert not np.array_equal(known, expected)
 
 
 def test_paintings_have_at_most_their_share_of_the_weight_of_all_defects() -> None:

@@ -14,14 +14,17 @@ import pytest
 from exdd_core import curation
 from exdd_core.banks.building import build_bank
 from exdd_core.banks.detectors import load_detector
-from exdd_core.curation import bench, measures, queue
+from exdd_core.curation import bench, judge, measures, queue
 from exdd_core.curation.judge import Judge
 from exdd_core.curation.measures import Quality
 from exdd_core.curation.measuring import Measuring
 from exdd_core.detector import Change, Detector
 from exdd_core.detector.examples import Marked
+from exdd_core.detector.fusion import Context, DistanceRatio
+from exdd_core.detector.transfer import Found, Paintings
 from exdd_core.errors import BadInput, Cancelled
-from exdd_core.evaluation import Outcome
+from exdd_core.evaluation import Advice, Outcome
+from exdd_core.evaluation.advice import Trial
 from exdd_core.images import encode_png
 from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace, candidates, context, prompts
@@ -304,3 +307,17 @@ def test_an_effect_is_green_only_where_nothing_contradicts_it(gain: float, found
         )
         assert measures.effect_of(*two).light == seen
     assert "-0.0" not in measures.effect_of(before, Outcome({}, 0.9 - 1e-5, 0.5 - 1e-5, 5, 9, 0.0, 9)).text
+
+
+def test_painted_defects_are_said_to_change_no_score_only_where_that_is_known() -> None:
+    idle, found = (
+        Paintings("e", 5, 5, 1.0, {"a": Found(0.5, 64)}),
+        Paintings("f", 5, 5, 1.0, {"a": Found(1.0, 64)}),
+    )
+    assert judge._is_idle(Context(), {"e"}, [idle])
+    assert not judge._is_idle(Context(), {"e", "f"}, [idle, found])
+    assert not judge._is_idle(Context(), {"e"}, [])  # where nothing could be tried
+    assert not judge._is_idle(DistanceRatio(), {"e"}, [idle])  # every row counts
+    advice = Advice(Trial(("e",), 3, 0.0, 0.0, 0.0), [])
+    assert "no score changes by them" in judge._advised(advice, 5, idle=True)
+    assert "may help with defects still to come" in judge._advised(advice, 5, idle=False)

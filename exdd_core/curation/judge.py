@@ -9,7 +9,7 @@ candidates, detectors and validations. Does not decide.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 from exdd_core.banks import teachers
@@ -26,7 +26,15 @@ from exdd_core.sentences import signed
 from exdd_core.workspace import candidates
 
 if TYPE_CHECKING:
+    from exdd_core.detector.fusion import Fusion
+    from exdd_core.detector.transfer import Paintings
     from exdd_core.workspace import BankVersion, Workspace
+
+
+def _is_idle(fusion: Fusion, engines: Collection[str], found: Sequence[Paintings]) -> bool:
+    """Whether paintings of these engines change no score. found: what paintings find of the known defects."""
+    own = [one for one in found if one.engine in engines]
+    return fusion.uses_context and bool(own) and all(one.idle for one in own)
 
 
 def _advised(advice: Advice, of: int, idle: bool) -> str:
@@ -162,7 +170,7 @@ class Judge:
             found = found_by(bench.detector.fitted, engines)
         accepted = [id for group in advice.groups for id, _ in groups[group]]
         advised = {m.image.engine for group in advice.groups for _, m in groups[group]}
-        idle = all(one.idle for one in found if one.engine in advised)
+        idle = _is_idle(bench.detector.fusion, advised, found)
         said = " ".join([_advised(advice, len(chosen), idle), *(one.sentence() for one in found)])
         return Recommendation(accepted, len(chosen), said, advice.trials)
 

@@ -130,7 +130,6 @@ def visiting(
     context = browser.new_context(
         viewport={"width": width, "height": height},
         color_scheme="dark" if dark else "light",
-        ignore_https_errors=True,  # certificates of tests sign themselves
     )
     page = context.new_page()
     foreign: list[str] = []

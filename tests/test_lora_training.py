@@ -9,10 +9,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import diffusers
 import numpy as np
 import pytest
 import torch
-from diffusers import DDPMScheduler
 from safetensors.torch import load_file
 
 from exdd_core.errors import BadInput, Cancelled
@@ -102,7 +102,7 @@ def test_weights_of_timesteps(kind: str, expected: list[float]) -> None:
 
 
 def test_velocity_is_what_a_model_of_velocity_learns(tiny_sdxl: Path) -> None:
-    schedule: Any = DDPMScheduler(num_train_timesteps=10, prediction_type="v_prediction")
+    schedule: Any = diffusers.DDPMScheduler(num_train_timesteps=10, prediction_type="v_prediction")
     clean, noise, times = torch.full((1, 4, 2, 2), 3.0), torch.ones(1, 4, 2, 2), torch.tensor([5])
     part = float(schedule.alphas_cumprod[5])
     velocity = math.sqrt(part) - math.sqrt(1 - part) * 3

@@ -10,32 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import torch
-from diffusers import (
-    AutoencoderKL,
-    AutoencoderKLQwenImage,
-    FlowMatchEulerDiscreteScheduler,
-    FluxFillPipeline,
-    FluxTransformer2DModel,
-    QwenImageInpaintPipeline,
-    QwenImageTransformer2DModel,
-    SD3Transformer2DModel,
-    StableDiffusion3InpaintPipeline,
-    ZImageInpaintPipeline,
-    ZImageTransformer2DModel,
-)
-from transformers import (
-    CLIPTextModel,
-    CLIPTextModelWithProjection,
-    Qwen2_5_VLConfig,
-    Qwen2_5_VLForConditionalGeneration,
-    Qwen2Tokenizer,
-    Qwen3Config,
-    Qwen3Model,
-    T5Config,
-    T5EncoderModel,
-    T5Tokenizer,
-)
+import transformers
 
 from tests import tiny_sdxl
 
@@ -45,7 +22,7 @@ CHANNELS = 4  # of latents
 def build_sd3(folder: Path) -> Path:
     """Save a tiny Stable Diffusion 3 with its three text encoders."""
     torch.manual_seed(0)
-    transformer = SD3Transformer2DModel(
+    transformer = diffusers.SD3Transformer2DModel(
         sample_size=32,
         patch_size=2,
         in_channels=16,
@@ -58,13 +35,13 @@ def build_sd3(folder: Path) -> Path:
         out_channels=16,
     )
     return _saved(
-        StableDiffusion3InpaintPipeline(
+        diffusers.StableDiffusion3InpaintPipeline(
             transformer=transformer,
-            scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+            scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
             vae=_autoencoder(16),
-            text_encoder=tiny_sdxl.text(CLIPTextModelWithProjection, 32),
+            text_encoder=tiny_sdxl.text(transformers.CLIPTextModelWithProjection, 32),
             tokenizer=tiny_sdxl.tokenizer(folder),
-            text_encoder_2=tiny_sdxl.text(CLIPTextModelWithProjection, 48),
+            text_encoder_2=tiny_sdxl.text(transformers.CLIPTextModelWithProjection, 48),
             tokenizer_2=tiny_sdxl.tokenizer(folder),
             text_encoder_3=_t5(80),
             tokenizer_3=_pieces(),
@@ -76,7 +53,7 @@ def build_sd3(folder: Path) -> Path:
 def build_flux_fill(folder: Path) -> Path:
     """Save a tiny FLUX Fill: its transformer sees noise, masked surroundings and the mask, two by two latents."""
     torch.manual_seed(0)
-    transformer = FluxTransformer2DModel(
+    transformer = diffusers.FluxTransformer2DModel(
         patch_size=1,
         in_channels=4 * CHANNELS + 4 * CHANNELS + 4 * 8 * 8,
         out_channels=4 * CHANNELS,
@@ -90,10 +67,10 @@ def build_flux_fill(folder: Path) -> Path:
         guidance_embeds=True,
     )
     return _saved(
-        FluxFillPipeline(
-            scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        diffusers.FluxFillPipeline(
+            scheduler=diffusers.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
             vae=_autoencoder(),
-            text_encoder=tiny_sdxl.text(CLIPTextModel, 32),
+            text_encoder=tiny_sdxl.text(transformers.CLIPTextModel, 32),
             tokenizer=tiny_sdxl.tokenizer(folder),
             text_encoder_2=_t5(32),
             tokenizer_2=_pieces(),
@@ -106,7 +83,7 @@ def build_flux_fill(folder: Path) -> Path:
 def build_z_image(folder: Path) -> Path:
     """Save a tiny Z-Image."""
     torch.manual_seed(0)
-    transformer = ZImageTransformer2DModel(
+    transformer = diffusers.ZImageTransformer2DModel(
         in_channels=CHANNELS,
         dim=32,
         n_layers=2,
@@ -117,7 +94,7 @@ def build_z_image(folder: Path) -> Path:
         axes_dims=[8, 4, 4],
         axes_lens=[512, 64, 64],
     )
-    language = Qwen3Config(
+    language = transformers.Qwen3Config(
         vocab_size=300,
         hidden_size=16,
         intermediate_size=16,
@@ -127,10 +104,10 @@ def build_z_image(folder: Path) -> Path:
         head_dim=8,
     )
     return _saved(
-        ZImageInpaintPipeline(
-            scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+        diffusers.ZImageInpaintPipeline(
+            scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
             vae=_autoencoder(),
-            text_encoder=Qwen3Model(language).eval(),
+            text_encoder=transformers.Qwen3Model(language).eval(),
             tokenizer=_bytes(),
             transformer=transformer,
         ),
@@ -141,7 +118,7 @@ def build_z_image(folder: Path) -> Path:
 def build_qwen_image(folder: Path) -> Path:
     """Save a tiny Qwen-Image."""
     torch.manual_seed(0)
-    transformer = QwenImageTransformer2DModel(
+    transformer = diffusers.QwenImageTransformer2DModel(
         patch_size=2,
         in_channels=4 * CHANNELS,
         out_channels=CHANNELS,
@@ -151,7 +128,7 @@ def build_qwen_image(folder: Path) -> Path:
         joint_attention_dim=16,
         axes_dims_rope=(8, 4, 4),
     )
-    vae = AutoencoderKLQwenImage(
+    vae = diffusers.AutoencoderKLQwenImage(
         base_dim=24,
         z_dim=CHANNELS,
         dim_mult=[1, 2, 4, 4],
@@ -171,12 +148,12 @@ def build_qwen_image(folder: Path) -> Path:
         "rope_theta": 1000000.0,
     }
     sight = {**sizes, "depth": 2, "num_heads": 2, "out_hidden_size": 16}
-    language = Qwen2_5_VLConfig(text_config=words, vision_config=sight)
+    language = transformers.Qwen2_5_VLConfig(text_config=words, vision_config=sight)
     return _saved(
-        QwenImageInpaintPipeline(
-            scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        diffusers.QwenImageInpaintPipeline(
+            scheduler=diffusers.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
             vae=vae,
-            text_encoder=Qwen2_5_VLForConditionalGeneration(language).eval(),
+            text_encoder=transformers.Qwen2_5_VLForConditionalGeneration(language).eval(),
             tokenizer=_bytes(),
             transformer=transformer,
         ),
@@ -198,8 +175,8 @@ def _saved(pipeline: Any, folder: Path) -> Path:
     return folder
 
 
-def _autoencoder(channels: int = CHANNELS) -> AutoencoderKL:
-    return AutoencoderKL(
+def _autoencoder(channels: int = CHANNELS) -> diffusers.AutoencoderKL:
+    return diffusers.AutoencoderKL(
         block_out_channels=(16, 16, 16, 16),
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
@@ -213,27 +190,27 @@ def _autoencoder(channels: int = CHANNELS) -> AutoencoderKL:
     )
 
 
-def _t5(width: int) -> T5EncoderModel:
-    config = T5Config(vocab_size=300, d_model=width, d_ff=37, d_kv=8, num_layers=2, num_heads=2)
-    return T5EncoderModel(config).eval()
+def _t5(width: int) -> transformers.T5EncoderModel:
+    config = transformers.T5Config(vocab_size=300, d_model=width, d_ff=37, d_kv=8, num_layers=2, num_heads=2)
+    return transformers.T5EncoderModel(config).eval()
 
 
 def _letters() -> list[str]:
     return [chr(code) for code in range(33, 127)]
 
 
-def _pieces() -> T5Tokenizer:
+def _pieces() -> transformers.T5Tokenizer:
     """T5's tokenizer with letters for its vocabulary."""
     known = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("\u2581", -2.0)]
-    return T5Tokenizer(vocab=known + [(letter, -3.0) for letter in _letters()], extra_ids=0)
+    return transformers.T5Tokenizer(vocab=known + [(letter, -3.0) for letter in _letters()], extra_ids=0)
 
 
-def _bytes() -> Qwen2Tokenizer:
+def _bytes() -> transformers.Qwen2Tokenizer:
     """Qwen's tokenizer with bytes for its vocabulary."""
     from tokenizers.pre_tokenizers import ByteLevel
 
     letters = sorted(ByteLevel.alphabet())
     vocabulary = {letter: number for number, letter in enumerate(["<|endoftext|>", *letters])}
-    tokenizer = Qwen2Tokenizer(vocab=vocabulary, merges=[])
+    tokenizer = transformers.Qwen2Tokenizer(vocab=vocabulary, merges=[])
     tokenizer.chat_template = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
     return tokenizer

@@ -11,16 +11,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import torch
-from diffusers import (
-    AutoencoderKL,
-    EulerDiscreteScheduler,
-    StableDiffusionInpaintPipeline,
-    StableDiffusionXLInpaintPipeline,
-    UNet2DConditionModel,
-)
+import transformers
 from safetensors.torch import load_file, save_file
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 WORDS = (
     "copper",
@@ -52,8 +46,8 @@ def build(folder: Path, half: bool = False) -> Path:
     """Save a tiny StableDiffusionXLInpaintPipeline with a 9-channel UNet into `folder`; half: as variant fp16."""
     logging.getLogger("diffusers").setLevel(logging.ERROR)
     torch.manual_seed(0)
-    first, second = text(CLIPTextModel, 32), text(CLIPTextModelWithProjection, 48)
-    pipeline = StableDiffusionXLInpaintPipeline(
+    first, second = text(transformers.CLIPTextModel, 32), text(transformers.CLIPTextModelWithProjection, 48)
+    pipeline = diffusers.StableDiffusionXLInpaintPipeline(
         vae=_autoencoder(),
         text_encoder=first,
         text_encoder_2=second,
@@ -69,9 +63,9 @@ def build(folder: Path, half: bool = False) -> Path:
 def build_sd15(folder: Path, channels: int = 4) -> Path:
     """Save a tiny Stable Diffusion 1.5 into `folder`; channels: 9 for inpainting weights, 4 for the plain model."""
     torch.manual_seed(1)
-    pipeline = StableDiffusionInpaintPipeline(
+    pipeline = diffusers.StableDiffusionInpaintPipeline(
         vae=_autoencoder(),
-        text_encoder=text(CLIPTextModel, 32),
+        text_encoder=text(transformers.CLIPTextModel, 32),
         tokenizer=tokenizer(folder),
         unet=_unet(channels, cross_attention_dim=32),
         scheduler=_scheduler(),
@@ -97,7 +91,7 @@ def build_lora(file: Path, seed: int = 2) -> Path:
     unet: Any = _unet(9, **LARGE)
     torch.manual_seed(seed)
     unet.add_adapter(LoraConfig(r=2, init_lora_weights=False, target_modules=["to_q", "to_v"]))
-    StableDiffusionXLInpaintPipeline.save_lora_weights(
+    diffusers.StableDiffusionXLInpaintPipeline.save_lora_weights(
         file.parent, unet_lora_layers=get_peft_model_state_dict(unet), weight_name=file.name
     )
     return file
@@ -217,8 +211,8 @@ def _saved(pipeline: Any, folder: Path, half: bool) -> Path:
     return folder
 
 
-def _unet(channels: int, **options: Any) -> UNet2DConditionModel:
-    return UNet2DConditionModel(
+def _unet(channels: int, **options: Any) -> diffusers.UNet2DConditionModel:
+    return diffusers.UNet2DConditionModel(
         sample_size=16,
         in_channels=channels,
         layers_per_block=1,
@@ -231,9 +225,9 @@ def _unet(channels: int, **options: Any) -> UNet2DConditionModel:
     )
 
 
-def _autoencoder() -> AutoencoderKL:
+def _autoencoder() -> diffusers.AutoencoderKL:
     """Shrinks by 8, as the real one: what is measured in latent cells must hold here too."""
-    return AutoencoderKL(
+    return diffusers.AutoencoderKL(
         block_out_channels=(16, 16, 16, 16),
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
@@ -244,8 +238,8 @@ def _autoencoder() -> AutoencoderKL:
     )
 
 
-def _scheduler() -> EulerDiscreteScheduler:
-    return EulerDiscreteScheduler(
+def _scheduler() -> diffusers.EulerDiscreteScheduler:
+    return diffusers.EulerDiscreteScheduler(
         beta_start=0.00085,
         beta_end=0.012,
         beta_schedule="scaled_linear",
@@ -254,8 +248,8 @@ def _scheduler() -> EulerDiscreteScheduler:
     )
 
 
-def text(kind: type, width: int) -> CLIPTextModel:
-    config = CLIPTextConfig(
+def text(kind: type, width: int) -> transformers.CLIPTextModel:
+    config = transformers.CLIPTextConfig(
         vocab_size=1000,
         hidden_size=width,
         intermediate_size=37,
@@ -270,7 +264,7 @@ def text(kind: type, width: int) -> CLIPTextModel:
     return kind(config).eval()
 
 
-def tokenizer(folder: Path) -> CLIPTokenizer:
+def tokenizer(folder: Path) -> transformers.CLIPTokenizer:
     """Knows WORDS; everything else is spelt out letter by letter."""
     letters = [chr(code) for code in range(33, 127)]
     tokens = ["<|startoftext|>", "<|endoftext|>", *letters, *(letter + "</w>" for letter in letters)]
@@ -289,7 +283,7 @@ def tokenizer(folder: Path) -> CLIPTokenizer:
         json.dumps({token: number for number, token in enumerate(dict.fromkeys(tokens))})
     )
     (place / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n")
-    return CLIPTokenizer.from_pretrained(
+    return transformers.CLIPTokenizer.from_pretrained(
         place,
         model_max_length=77,
         bos_token="<|startoftext|>",

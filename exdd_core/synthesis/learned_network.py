@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import numpy as np
 import torch
-from diffusers import UNet2DModel
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
@@ -43,7 +43,7 @@ class Harmoniser:
 def new_network(types: int) -> Any:
     """A network with random weights from torch's generator, for so many types of defects."""
     plain = len(WIDTHS) - 1
-    return UNet2DModel(
+    return diffusers.UNet2DModel(
         sample_size=SIDE,
         in_channels=7,  # noised pixels, mask, surroundings
         out_channels=3,

@@ -10,12 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import diffusers
 import torch
-from diffusers import DDPMScheduler
-from diffusers.training_utils import cast_training_params, compute_snr
-from diffusers.utils import convert_state_dict_to_diffusers
-from peft import LoraConfig
-from peft.utils import get_peft_model_state_dict
 
 from exdd_core.synthesis.families import FAMILIES
 from exdd_core.synthesis.optimised import Optimised
@@ -82,6 +78,8 @@ def weighted_loss(
 
 def min_snr(schedule: Any, times: torch.Tensor, gamma: float = GAMMA) -> torch.Tensor:
     """The weight of each timestep, float32 (n,): min(SNR, gamma) / SNR, over SNR + 1 where velocity is predicted."""
+    from diffusers.training_utils import compute_snr
+
     snr = compute_snr(schedule, times)
     velocity = schedule.config.prediction_type == "v_prediction"
     return snr.clamp(max=gamma) / (snr + 1 if velocity else snr)
@@ -94,6 +92,9 @@ class Learner(Optimised):
     """
 
     def __init__(self, pipe: Any, texts: Texts, rank: int, rate: float, seed: int):
+        from diffusers.training_utils import cast_training_params
+        from peft import LoraConfig
+
         self.pipe, self.unet, self.rate = pipe, pipe.unet, rate
         self.precision: torch.dtype = pipe.unet.dtype
         self.unet.requires_grad_(False)
@@ -111,7 +112,7 @@ class Learner(Optimised):
             texts.words.to(self.device), None if texts.pooled is None else texts.pooled.to(self.device)
         )
         # Schedules for sampling, such as Euler's, add noise in units of their own.
-        self.schedule: Any = DDPMScheduler.from_config(pipe.scheduler.config)
+        self.schedule: Any = diffusers.DDPMScheduler.from_config(pipe.scheduler.config)
         self.schedule.alphas_cumprod = self.schedule.alphas_cumprod.to(self.device)
 
     # --- learning -------------------------------------------------------------------------------------
@@ -180,6 +181,9 @@ class Learner(Optimised):
 
     def weights(self) -> dict[str, torch.Tensor]:
         """The LoRA as it is now, by the names that diffusers' loaders read."""
+        from diffusers.utils import convert_state_dict_to_diffusers
+        from peft.utils import get_peft_model_state_dict
+
         state = convert_state_dict_to_diffusers(get_peft_model_state_dict(self.unet, adapter_name=NAME))
         return {f"unet.{name}": value.detach().cpu().clone().contiguous() for name, value in state.items()}
 

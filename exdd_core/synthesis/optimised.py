@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any, TypedDict
 
 import torch
-from diffusers.training_utils import EMAModel
 
 DECAY = 0.995  # of the moving average; diffusers begins with less
 
@@ -32,6 +31,8 @@ class Optimised:
     """
 
     def __init__(self, network: Any, rate: float, seed: int, device: torch.device):
+        from diffusers.training_utils import EMAModel
+
         self.network, self.device, self.steps = network, device, 0
         self.parameters = [value for value in network.parameters() if value.requires_grad]
         self.optimiser = torch.optim.AdamW(self.parameters, rate)

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import psutil
 import torch
-import torchvision
 
 from exdd_core.detector import Detector, Settings, backbones, patch_network, patches
 from exdd_core.detector.bank import Bank, BankImage
@@ -155,6 +154,8 @@ def loaded(name: str, folder: Path, where: str = "auto") -> backbones.Backbone:
         return backbones.load(name, device=where)
     file = folder / f"{name}.pth"
     if not file.exists():
+        import torchvision
+
         torch.manual_seed(0)
         torch.save(torchvision.models.get_model(name, weights=None).state_dict(), file)
     return backbones.load(name, file, device=where)

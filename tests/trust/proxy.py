@@ -68,7 +68,9 @@ def proxied(
             """Say nothing."""
 
     class Server(ThreadingHTTPServer):
-        request_queue_size = 128  # of 5, a page's connections overflow the queue and wait for the kernel to try again
+        request_queue_size = (
+            128  # of 5, a page's connections overflow the queue and wait for the kernel to try again
+        )
 
     server = Server(("127.0.0.1", 0), Handler)
     if tls:

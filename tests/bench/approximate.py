@@ -30,7 +30,7 @@ LISTS = 1_024  # of IVF
 PROBES = (1, 8, 32)  # lists of them that a search looks through
 NEIGHBOURS = 16  # links of each row in HNSW
 BREADTHS = (32, 128)  # candidates that a search in HNSW follows
-DEADLINE = 150.0  # core seconds after which HNSW takes no further rows
+DEADLINE = 900.0  # core seconds after which HNSW takes no further rows
 CHUNK = 20_000  # rows that HNSW takes between two looks at the clock
 
 

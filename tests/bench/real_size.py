@@ -2,12 +2,14 @@
 
 `python -m tests.bench real_size --images N` runs three parts, each in a process of its own. `paper` makes N training
 images of 230 x 630 pixels with defects and takes wide_resnet50_2 with random weights; `small` does the same with images
-of 256 x 256 and the embedded backbone. Both also run with N / 2, as growth with the number of images would show.
-`features` builds from all 2,331 images' 5.2 million patches; their features are drawn from a seed whenever they are
-read, in place of a network's that lie on disk. Memory is the highest resident one of a step on top of that of the idle
-process. The floor, of a build and of an evaluation, is the processor time of the network alone and of the matrix
-products that an exact coreset and an exact search need. Images and weights are made up: the figures say nothing about
-detection. Linux only, which tells the highest memory of a step.
+of 256 x 256, of which a handful are defective, and the embedded backbone. Both also run with N / 2, as growth with the
+number of images would show. `features` builds from all 2,331 images' 5.2 million patches; their features are drawn from
+a seed whenever they are read, in place of a network's that lie on disk. Memory is the highest resident one of a step on
+top of that of the idle process. The floor, of a build and of an evaluation, is the processor time of the network alone
+and of the matrix products that an exact coreset and an exact search need. Images and weights are made up: the figures
+say nothing about detection. Linux only, which tells the highest memory of a step.
+
+`python -m tests.bench.real_size PART IMAGES FOLDER [SHARE]` runs one part once, with SHARE of the normal patches kept.
 """
 
 from __future__ import annotations
@@ -44,7 +46,8 @@ from tests.bench.real_size_data import (
 
 RATIO = {"paper": 0.01, "small": 0.01, "features": 0.0005}
 IMAGES, INSPECTED = 240, 20
-FEWEST_TESTED = 20
+FEWEST_TESTED, MOST_TESTED = 20, 2_000
+HANDFUL = 50  # defective images of each split among many small ones
 
 
 class StepFigures(TypedDict):
@@ -123,8 +126,8 @@ class Run:
         )
 
 
-def through_the_workbench(part: str, images: int, folder: Path) -> PartFigures:
-    """Import, build, evaluate and inspect, as the workbench does it."""
+def through_the_workbench(part: str, images: int, folder: Path, ratio: float) -> PartFigures:
+    """Import, build, evaluate and inspect, as the workbench does it. ratio: of normal patches that the bank keeps."""
     paper = part == "paper"
     if paper:
         os.environ["EXDD_WEIGHTS"] = str(random_weights(folder / "weights"))
@@ -137,7 +140,8 @@ def through_the_workbench(part: str, images: int, folder: Path) -> PartFigures:
 
     run, shape = Run(), (630, 230) if paper else (256, 256)
     with tempfile.TemporaryDirectory(dir=folder) as place:
-        write_images(Path(place) / "images", images, max(FEWEST_TESTED, images // 3), shape)
+        tested = min(max(FEWEST_TESTED, images // 3), MOST_TESTED)
+        write_images(Path(place) / "images", images, tested, shape, defective=None if paper else HANDFUL)
         workspace = Workspace.create(Path(place) / "workspace", PREFERRED if paper else EMBEDDED)
         network = workspace.backbone()
         size = "224x632" if paper else "256x256"
@@ -146,21 +150,20 @@ def through_the_workbench(part: str, images: int, folder: Path) -> PartFigures:
         with run.step("import"):
             import_dataset(workspace, Path(place) / "images", name="real")
         with run.step("build"):
-            bank = build_bank(workspace, "real", size=size, negative_ratio=RATIO[part])
+            bank = build_bank(workspace, "real", size=size, negative_ratio=ratio)
         detector = load_detector(workspace, bank.id)
         h, w = detector.grid
         rows = len(detector.negative)
         normals = sum(row.label == NORMAL for row in workspace.images("real", split="train"))
         with run.step("evaluate"):
             evaluate(workspace, EvaluateSpec(bank=bank.id), Progress(), "measured")
-        tested = workspace.images("real", split="test")
         with run.step("inspect"):
-            for row in tested[:INSPECTED]:
+            for row in workspace.images("real", split="test")[:INSPECTED]:
                 load_detector(workspace, bank.id).compare([row.path])
-    patches, tests = normals * h * w, len(tested)
+    patches = normals * h * w
     floor = {
         "build": images * an_image + _build_products(patches, rows, network.dimension),
-        "evaluate": tests * an_image + _product_seconds(tests * h * w, rows, network.dimension),
+        "evaluate": tested * an_image + _product_seconds(tested * h * w, rows, network.dimension),
     }
     on_disk = 2 * images * h * w * network.dimension / GB
     return _figures(run, part, images, patches, rows, floor, on_disk)
@@ -246,5 +249,10 @@ def _figures(
 
 if __name__ == "__main__":
     part, images, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
-    made = of_drawn_features(images) if part == "features" else through_the_workbench(part, images, folder)
+    ratio = float(sys.argv[4]) if len(sys.argv) > 4 else RATIO[part]
+    made = (
+        of_drawn_features(images)
+        if part == "features"
+        else through_the_workbench(part, images, folder, ratio)
+    )
     print(json.dumps(made))

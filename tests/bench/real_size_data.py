@@ -30,15 +30,23 @@ GB = 1e9
 
 
 def write_images(
-    folder: Path, training: int, testing: int, shape: tuple[int, int] = SHAPE, seed: int = 0
+    folder: Path,
+    training: int,
+    testing: int,
+    shape: tuple[int, int] = SHAPE,
+    seed: int = 0,
+    defective: int | None = None,
 ) -> None:
-    """Write images with their masks in KolektorSDD2's layout; a tenth shows a defect."""
+    """Write images with their masks in KolektorSDD2's layout; a tenth shows a defect.
+
+    defective: the most in each split.
+    """
     for split, count, share in (
         ("train", training, DEFECTIVE / TRAINING),
         ("test", testing, TESTED_DEFECTIVE / TESTING),
     ):
         (folder / split).mkdir(parents=True)
-        first_normal = max(2, round(share * count))
+        first_normal = max(2, min(round(share * count), count if defective is None else defective))
         for number in range(count):
             rng = np.random.default_rng([seed, split == "test", number])
             image, mask = _surface(rng, shape), np.zeros(shape, bool)

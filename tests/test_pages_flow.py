@@ -235,9 +235,17 @@ def test_a_key_counts_before_the_scores_are_there_and_no_drawing_is_thrown_away(
     assert bank
     with visiting(browser, 1400, 900) as page:
         known_as(page, "Anna")
-        with holding(page, "inspect") as held:
+        hints = page.locator(".vw-hints")
+        with holding(page, "picture"):
             page.goto(f"{address}?image={quote(chosen(workspace)[0], safe='')}")
+            page.locator(".vw-cover", has_text="Opening the image").wait_for(timeout=SLOW)
+            assert hints.is_hidden()  # what comes above would push them down
+        scored(page)
+        place = hints.bounding_box()
+        with holding(page, "inspect") as held:
+            page.locator(f".vw-thumb[data-id='{chosen(workspace)[-1]}']").click()
             until(page, lambda: held)
+            assert hints.bounding_box() == place  # the image before leaves its height
             page.keyboard.press("m")
             said(page, "still being scored")
             assert page.locator(".vw-markbar").is_hidden()

@@ -23,9 +23,13 @@ export function layersPane({ viewer, store }, panes) {
   });
   store.subscribe(["box"], (state) => showBox(panes, state));
   store.subscribe(["cover"], (state) => showCover(panes, state));
-  // The elements above the hints have their final height now.
+  const [below, hints] = [find(viewer, ".vw-below"), find(viewer, ".vw-hints")];
+  // What stands above the hints has its height with a match: until then they are not seen, and later what was found
+  // on the image before leaves its height to the next one.
   store.subscribe(["cover", "match"], ({ cover, match }) => {
-    if (match || (cover && cover.kind !== "waiting")) find(viewer, ".vw-hints").classList.add("vw-settled");
+    const isSettled = Boolean(match || (cover && cover.kind !== "waiting" && cover.kind !== "loading"));
+    if (isSettled) hints.classList.add("vw-settled");
+    below.style.minHeight = isSettled ? "" : `${below.offsetHeight}px`;
   });
 }
 

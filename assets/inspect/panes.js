@@ -66,6 +66,7 @@ export const frontPane = ({ panes }, { solo, marking }) => panes[solo && !markin
  */
 export function layoutPane({ viewer, store }, grid) {
   let isByItself = false; // whether one pane is alone for want of room
+  let shape = { width: 1, height: 1 }; // of the image that is shown, or was before: a wait moves nothing
   const layout = () => {
     const isNarrow = viewer.clientWidth > 0 && viewer.clientWidth < NARROW;
     if (isNarrow && !store.get().solo) {
@@ -76,7 +77,8 @@ export function layoutPane({ viewer, store }, grid) {
       isByItself = false;
       return store.patch({ solo: 0 });
     }
-    const fit = fitPanes(viewer, grid, store.get());
+    shape = store.get().picture || shape;
+    const fit = fitPanes(viewer, grid, store.get(), shape);
     if (fit) store.patch({ fit });
   };
   const reset = find(viewer, ".vw-reset", HTMLButtonElement);
@@ -101,9 +103,10 @@ export function layoutPane({ viewer, store }, grid) {
  * @param {HTMLElement} viewer
  * @param {Grid} grid
  * @param {State} state
+ * @param {{ width: number, height: number }} image
  */
-function fitPanes(viewer, grid, state) {
-  const { picture, solo, marking, values } = state;
+function fitPanes(viewer, grid, state, image) {
+  const { solo, marking, values } = state;
   const box = find(viewer, ".vw-panes");
   box.dataset.solo = marking ? "mark" : String(solo || "");
   box.dataset.values = values;
@@ -111,7 +114,6 @@ function fitPanes(viewer, grid, state) {
   grid.columns.forEach((items, column) => items.forEach((item) => (item.hidden = !visible.includes(column))));
   const width = frontPane(grid, state).view.clientWidth;
   if (!width) return null;
-  const image = picture || { width: 1, height: 1 };
   const top = box.getBoundingClientRect().top + window.scrollY;
   const isAlone = Boolean(marking || solo);
   const height = paneHeight({ image, width, top, screen: window.innerHeight, isAlone });

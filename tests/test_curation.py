@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -39,9 +35,8 @@ from exdd_core.studio import editor
 from exdd_core.workspace import ImageRow, Workspace, candidates, decisions, drawn_masks
 from exdd_core.workspace.versions import activate_bank, delete_bank, pin_bank, roll_back
 from pages.curate import candidate, questions
+from tests.forked import Forked
 from tests.plates import SHAPE, SMALL, build, paint, painting, pending
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="session")
@@ -380,18 +375,13 @@ for candidate in candidates.listed(workspace, status="pending"):
 """
 
 
-def run(workspace: Workspace, who: str) -> subprocess.Popen:
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    program = [sys.executable, "-c", SCRIPT, str(workspace.path), who]
-    process = subprocess.Popen(
-        program, env=environment, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+def run(workspace: Workspace, who: str) -> Forked:
+    process = Forked(SCRIPT, workspace.path, who)
+    assert process.stdout.readline() == "ready\n"
     return process
 
 
-def go(process: subprocess.Popen) -> None:
-    assert process.stdin is not None
+def go(process: Forked) -> None:
     process.stdin.write("\n")
     process.stdin.flush()
 
@@ -401,7 +391,7 @@ def test_two_processes_decide_on_one_queue(workspace):
     ids, both = set(pending(workspace)), [run(workspace, "Anna"), run(workspace, "Ben")]
     for process in both:
         go(process)
-    told = [process.communicate(timeout=120)[0].split() for process in both]
+    told = [process.said().split() for process in both]
     assert not set(told[0]) & set(told[1]) and set(told[0]) | set(told[1]) == ids
     agree(workspace)
     agree(Workspace.open(workspace.path))
@@ -413,11 +403,9 @@ def test_a_kill_while_accepting_leaves_history_and_bank_agreeing(workspace, mome
     process = run(workspace, "Anna")
     go(process)
     if moment:
-        assert process.stdout is not None
         process.stdout.readline()  # the first is in; the next one is on its way
         time.sleep(moment)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
     opened = Workspace.open(workspace.path)
     agree(opened)
     curation.accept(opened, pending(opened)[:1], "Ben")
@@ -675,19 +663,11 @@ def test_a_kill_during_a_rebuild_leaves_the_active_version_whole(workspace):
     code = "import sys; from exdd_core.banks.building import build_bank; from exdd_core.workspace import Workspace; "
     code += "w = Workspace.open(sys.argv[1]); "
     code += "print('go', flush=True); build_bank(w, positives='both', negative_ratio=0.2)"
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     for wait in (0.5, 2.5):
-        process = subprocess.Popen(
-            [sys.executable, "-c", code, str(workspace.path)],
-            env=environment,
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-        )
-        assert process.stdout is not None
+        process = Forked(code, workspace.path)
         process.stdout.readline()
         time.sleep(wait)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.kill()
         opened = Workspace.open(workspace.path)
         agree(opened)
         if opened.bank().name == "v1":

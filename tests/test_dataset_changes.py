@@ -7,8 +7,6 @@ import os
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +43,8 @@ from exdd_core.workspace.dataset_settings import set_region
 from exdd_core.workspace.imports import import_dataset
 from exdd_core.workspace.versions import pin_bank
 from tests import plates
+from tests.forked import Forked
 
-ROOT = Path(__file__).resolve().parent.parent
 SHAPE = (32, 40)
 WHO = "anna"
 
@@ -621,9 +619,7 @@ joining.join(workspace, "plates", source, progress=progress)
 def test_a_join_that_is_killed_counts_in_whole_or_not_at_all(workspace, tmp_path, point):
     source = make(tmp_path / "more", 4, 2, seed=300, value=200)
     before = snapshot(workspace)
-    words = [sys.executable, "-c", KILLED, str(workspace.path), point, str(source)]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert Forked(KILLED, workspace.path, point, source).wait() == -signal.SIGKILL
     reopened = Workspace.open(workspace.path)
     assert not list(reopened.path.glob("datasets/.making-*"))
     if point == "after the commit":

@@ -23,8 +23,8 @@ from exdd_core.errors import BadInput, Cancelled
 from exdd_core.jobs import kinds, running, table
 from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace, clock, device
+from tests.forked import Forked
 
-ROOT = Path(__file__).resolve().parent.parent
 SOON = 30.0  # seconds; a busy machine is slow
 
 # A process as the app is one: it makes one file after another, and goes on where files are already.
@@ -101,16 +101,14 @@ def until(found: Callable[[], Any], seconds: float = SOON) -> Any:
 
 
 @contextmanager
-def process(workspace: Workspace, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def process(workspace: Workspace, *arguments: str) -> Iterator[Forked]:
     """Another process that runs this workspace's jobs, or waits with one of its own; killed at the end."""
-    program = [sys.executable, "-c", PROGRAM, str(workspace.path), *arguments]
-    running = subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    running = Forked(PROGRAM, workspace.path, *arguments)
     try:
-        assert running.stdout is not None and running.stdout.readline() == "ready\n"
+        assert running.stdout.readline() == "ready\n"
         yield running
     finally:
         running.kill()
-        running.wait()
 
 
 def files(workspace: Workspace, title: str, count: int, seconds: float) -> jobs.Job:
@@ -321,7 +319,6 @@ def test_a_kill_loses_nothing_doubles_nothing_and_the_next_worker_finishes(works
         )
         assert [job.state for job in jobs.listed(workspace)] == ["running", "queued"]
         running.kill()
-        running.wait()
     kept = len(made(workspace, long))
     assert 3 <= kept < 12
     # Seen as it is, before anybody has written it down.
@@ -501,11 +498,9 @@ def test_a_command_that_is_killed_while_it_waits_holds_nobody_up(workspace: Work
             behind = jobs.submit(workspace, kind(lambda progress: {}), "Behind", {})
             assert jobs.run_next(workspace) is None
             second.kill()
-            second.wait()
             assert jobs.get(workspace, waiting.id).state == "interrupted"
         assert jobs.get(workspace, mine.id).state == "running"
         first.kill()
-        first.wait()
     ran = jobs.run_next(workspace)
     assert ran is not None and (ran.id, ran.state) == (behind.id, "done")
     assert [job.state for job in jobs.listed(workspace)].count("interrupted") == 2

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,8 @@ from exdd_core.detector import greedy
 from exdd_core.jobs.table import job_folder
 from exdd_core.workspace import Workspace
 from exdd_core.workspace.imports import import_dataset
+from tests.forked import Forked
 
-ROOT = Path(__file__).resolve().parents[1]
 OPTIONS: dict[str, Any] = {"dataset": "plates", "size": "64x64", "negative_ratio": 0.2, "positives": "none"}
 
 # Runs the first job, and waits to be killed once some rows are picked and written.
@@ -48,11 +46,9 @@ def test_a_killed_build_continues_its_coreset(tmp_path: Path, monkeypatch: pytes
     demo.generate(tmp_path / "plates", seed=0, normal=24, defective=3)
     import_dataset(workspace, tmp_path / "plates", name="plates")
     job = jobs.submit(workspace, "build", "Build", OPTIONS)
-    given = [sys.executable, "-c", KILLED, str(workspace.path)]
-    with subprocess.Popen(given, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        picked = int(process.stdout.readline())
-        process.kill()
+    process = Forked(KILLED, workspace.path)
+    picked = int(process.stdout.readline())
+    process.kill()
     state = job_folder(workspace, job.id) / "coreset.npz"
     assert state.is_file() and not workspace.banks()
 

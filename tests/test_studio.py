@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -35,8 +31,8 @@ from exdd_core.synthesis.sdxl import SDXL
 from exdd_core.workspace import Workspace, candidates, drawn_masks, prompts
 from exdd_core.workspace.dataset_settings import set_region
 from exdd_core.workspace.imports import import_dataset
+from tests.forked import Forked
 
-ROOT = Path(__file__).resolve().parent.parent
 GENERATED = {"source": "generated", "shape": "scratch", "vary": True}
 BORROWED = {"source": "real", "vary": True}
 ORDER = Order("small", "procedural", template="deep dark scratch", mask=GENERATED, seed=10)
@@ -463,12 +459,11 @@ def test_a_batch_of_thirty_killed_again_and_again_loses_nothing_and_doubles_noth
     job = jobs.submit(workspace, "synthesize", "Painting 30 defects", order.to_json()).id
     finished = 0
     for kill_at, pause in ((4, 0.0), (12, 0.013), (21, 0.029)):
-        process = subprocess.Popen([sys.executable, "-c", WORKER, str(workspace.path)], cwd=ROOT)
+        process = Forked(WORKER, workspace.path)
         while len(candidates.numbers(workspace, job)) < kill_at and process.poll() is None:
             time.sleep(0.01)
         time.sleep(pause)  # somewhere within the next image
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+        process.kill()
         again = Workspace.open(workspace.path)
         there = candidates.numbers(again, job)
         assert there == set(range(len(there))) and max(kill_at, finished) <= len(there) < 30

@@ -9,8 +9,6 @@ import os
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -30,8 +28,8 @@ from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace, schema, settings
 from exdd_core.workspace.imports import import_dataset, preview_dataset
 from exdd_core.workspace.versions import activate_bank, delete_bank
+from tests.forked import Forked
 
-ROOT = Path(__file__).resolve().parent.parent
 SMALL = Size(64, 64)
 
 
@@ -530,9 +528,7 @@ else:
 
 
 def kill(workspace: Workspace, work: str, point: str, source: Path) -> None:
-    words = [sys.executable, "-c", KILLED, str(workspace.path), work, point, str(source)]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert Forked(KILLED, workspace.path, work, point, source).wait() == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("point", ["Reading files", "Copying files", "Checking images", "before the commit"])

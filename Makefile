@@ -40,10 +40,10 @@ run: .venv/run.stamp
 	@exec $(PY) -m exdd_core serve --demo --host $(HOST) --port $(PORT)
 
 # A worker more than cores, as tests in a browser wait a lot, and 4 at most; the tests of a file stay together, since they
-# share what is costly to make, as do those that load diffusers (tests/conftest.py).
+# share what is costly to make.
 WORKERS := $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((cores < 4 ? cores + 1 : 4)))
 # glibc keeps freed memory for the process: tests took 9 % less time than with new pages from the system (84 s, 92 s).
-PYTEST := MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=1073741824 $(PY) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PYTEST := MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=1073741824 $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test: .venv/test.stamp browser
 	$(PYTEST)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
+LOADING_DIFFUSERS = (
+    r".*/test_(bench_gpu|cli|families|learned|lora_training|pages_studio|sdxl\w*|studio|teaching)\.py"
+)
 
 
 def missing(reason: str) -> None:
@@ -46,18 +50,23 @@ def missing(reason: str) -> None:
     pytest.skip(reason)
 
 
-@pytest.hookimpl(tryfirst=True)  # before the workers read the groups
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give the tests of a file to one worker, as those of all files that load diffusers, which takes many seconds."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "diffusers" if re.fullmatch(LOADING_DIFFUSERS, file) else file
+
+    return Scheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs a browser, for `make test-fast` to leave out; mix files that wait for it with others.
 
-    So the cores are busy all the time. Of each kind, the files that take longest come first. Files that load diffusers,
-    which takes longer than most tests, are one worker's.
+    So the cores are busy all the time. Of each kind, the files that take longest come first.
     """
-    loading = {item.path for item in items if "tiny_sdxl" in getattr(item, "fixturenames", ())}
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            group = "diffusers" if item.path in loading else item.nodeid.partition("::")[0]
-            item.add_marker(pytest.mark.xdist_group(group))
     browsing: Counter[Path] = Counter()
     computing: dict[Path, bool] = {}
     for item in items:

@@ -14,8 +14,6 @@ import torch
 from tests.bench import gpu, gpu_detecting
 from tests.bench.gpu_measuring import SMALL, Figures, Sizes
 
-pytestmark = pytest.mark.xdist_group("diffusers")
-
 
 @pytest.fixture(scope="module")
 def record(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from exdd_core.synthesis.sdxl import SDXL
 from tests import tiny_families, tiny_sdxl as tiny
 from tests.sdxl_requests import far_apart, haloed
 
-pytestmark = pytest.mark.xdist_group("diffusers")
 FAMILIES = [name for name, family in families.FAMILIES.items() if family.offered]
 
 

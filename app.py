@@ -7,6 +7,7 @@ other machines: no analytics, no web fonts, no scripts. Knows addresses and file
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import secrets
@@ -184,8 +185,7 @@ def serve(workspace: Workspace, host: str, port: int, doors: Doors, tls: Mapping
         check_port(host, port)
         raise
     logs.take_over("uvicorn")
-    # In the background, so that the first heatmap appears sooner.
-    threading.Thread(target=later.load, daemon=True).start()
+    threading.Thread(target=_load, daemon=True).start()
     address = f"{'https' if tls else 'http'}://{host}:{port}/" + (
         f"?token={doors.token}" if doors.token else ""
     )
@@ -198,6 +198,14 @@ def serve(workspace: Workspace, host: str, port: int, doors: Doors, tls: Mapping
     sys.stdout.flush()
     # Threads in the middle of a step leave whole files, and Python need not clear up for a minute.
     os._exit(0)
+
+
+def _load() -> None:
+    """Import what takes seconds in the background, so that the first heatmap appears sooner; and keep the garbage
+    collector off all that is imported, which it would walk again and again, a quarter of a second each time."""
+    later.load()
+    gc.collect()
+    gc.freeze()
 
 
 def close(app: gr.Blocks) -> None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 from urllib.parse import quote, urlparse
 
+from exdd_core import jobs
 from exdd_core.banks.detectors import load_detector
 from exdd_core.workspace import Workspace, candidates
 
@@ -82,17 +83,17 @@ def serving(workspace: Workspace, doors: Doors | None = None, **tls: Any) -> Ite
     """
     import app
 
-    port = free_port()
-    with mock.patch(
-        "gradio.blocks.App.create_app"
-    ):  # Gradio makes its routes three times; those of launch serve
-        blocks = app.create_app(workspace)
+    port, worker = free_port(), jobs.start_worker(workspace)
+    # Gradio makes its routes three times, and serves those of `launch`.
+    with mock.patch("gradio.blocks.App.create_app"):
+        blocks = app.create_app(workspace, worker)
     options = app.launch_options(workspace, doors)
     blocks.launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, **options, **tls)
     try:
         yield f"{'https' if tls else 'http'}://127.0.0.1:{port}/"
     finally:
         app.close(blocks)
+        worker.drain(10)  # otherwise it would look for jobs until all tests have run
 
 
 def start(workspace: Path, port: int) -> subprocess.Popen[str]:

@@ -1,8 +1,7 @@
-"""Opens an image file, checks it against every limit, and decodes its first page upright.
+"""Opens an image file with Pillow: checks its header against every limit, and decodes masks and layers upright.
 
-Decoding is Pillow's, and OpenCV's for colours of more than 8 bits, which Pillow cuts to 8. Knows files,
-bytes, EXIF orientations and the limits on what may come in. Does not know masks, bit depths of data sets or
-what an image is for.
+Pixels of images are `pixels`'s, which knows no header and no palette. Knows files and EXIF orientations. Does not know
+masks, bit depths of data sets or what an image is for.
 """
 
 from __future__ import annotations
@@ -13,20 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import ExifTags, Image
 
-from exdd_core import files
-from exdd_core.depth import HIGHEST
+from exdd_core import pixels
 from exdd_core.errors import BadInput
-from exdd_core.formats import FORMATS, FORMATS_TEXT
-from exdd_core.geometry import MIN_SIDE, turned
-
-Source = Path | str | bytes
-
-MAX_BYTES = 256 * 2**20
-MAX_PIXELS = 80_000_000
+from exdd_core.formats import FORMATS, HEAD, format_of
+from exdd_core.pixels import Source
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -40,13 +32,6 @@ TURNS = {
 BITS_PER_SAMPLE = 258  # of TIFF
 
 
-def label_of(source: Source, name: str | None) -> str:
-    """What messages call an image: `name`, else its path."""
-    if name is not None:
-        return name
-    return "the uploaded image" if isinstance(source, bytes) else str(source)
-
-
 @contextmanager
 def opened(source: Source, label: str) -> Iterator[Image.Image]:
     """Open an image and check its header; no pixel is decoded yet.
@@ -54,41 +39,12 @@ def opened(source: Source, label: str) -> Iterator[Image.Image]:
     Raises `BadInput` for a file that cannot be opened, is no image of a format that is read, or breaks a
     limit.
     """
-    with io.BytesIO(source) if isinstance(source, bytes) else _open_file(Path(source), label) as stream:
-        length = stream.seek(0, io.SEEK_END)
+    with io.BytesIO(source) if isinstance(source, bytes) else pixels.open_file(Path(source), label) as stream:
+        pixels.require_length(stream.seek(0, io.SEEK_END), label)
         stream.seek(0)
-        if length == 0:
-            raise BadInput(f"{label} is empty (0 bytes); save or copy it again.")
-        if length > MAX_BYTES:
-            raise BadInput(
-                f"{label} has {length / 2**20:.0f} MB, more than the {MAX_BYTES // 2**20} MB that are read; "
-                "save it smaller or cut it into tiles."
-            )
         image = _identify(stream, label)
-        width, height = image.size
-        if width * height > MAX_PIXELS:
-            raise BadInput(_too_large(label, f"is {width} x {height} pixels"))
-        if min(width, height) < MIN_SIDE:
-            raise BadInput(
-                f"{label} is {width} x {height} pixels; an image needs at least {MIN_SIDE} on each side, "
-                "use the original picture."
-            )
+        pixels.require_size(*image.size, label)
         yield image
-
-
-def _open_file(path: Path, label: str) -> io.BufferedReader:
-    try:
-        if path.is_dir():
-            raise BadInput(f"{label} is a folder; name an image file in it.")
-        files.require_regular(path, label)
-        return path.open("rb")
-    except BadInput:
-        raise
-    except FileNotFoundError:
-        raise BadInput(f"{label} does not exist; check the path.") from None
-    except (OSError, ValueError) as error:  # ValueError: a null character in the path
-        reason = getattr(error, "strerror", None) or "not a path"
-        raise BadInput(f"{label} cannot be opened ({reason}); check the path and its permissions.") from None
 
 
 def _identify(stream: io.BufferedIOBase, label: str) -> Image.Image:
@@ -97,18 +53,11 @@ def _identify(stream: io.BufferedIOBase, label: str) -> Image.Image:
         try:
             return Image.open(stream, formats=FORMATS)  # type: ignore[arg-type]
         except Image.DecompressionBombError:
-            raise BadInput(_too_large(label, "is far larger")) from None
+            raise pixels.too_large(label) from None
         except Exception:  # the parsers of formats raise many kinds of errors for broken headers
-            raise BadInput(
-                f"{label} is not an image that can be read, or it is damaged; use {FORMATS_TEXT}."
-            ) from None
-
-
-def _too_large(label: str, how: str) -> str:
-    return (
-        f"{label} {how}, more than the {MAX_PIXELS // 10**6} megapixels that are read; "
-        "save it smaller or cut it into tiles."
-    )
+            stream.seek(0)
+            known = format_of(stream.read(HEAD)) in FORMATS
+            raise (pixels.damaged if known else pixels.unknown)(label) from None
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -133,7 +82,7 @@ def decode(image: Image.Image, label: str) -> Image.Image:
     except MemoryError:
         raise
     except Exception:  # decoders raise OSError, SyntaxError, ValueError, struct.error and others for damage
-        raise BadInput(f"{label} is damaged or cut short; copy it again from where it came from.") from None
+        raise pixels.damaged(label) from None
 
 
 def is_deep(image: Image.Image) -> bool:
@@ -155,32 +104,6 @@ def _largest_of_ppm(image: Image.Image) -> int:
         return 0
     decoders = [args for tile in getattr(image, "tile", ()) if isinstance(args := tile[3], tuple)]
     return max((int(args[1]) for args in decoders if len(args) > 1), default=0)
-
-
-def deep_values(image: Image.Image, source: Source, label: str) -> np.ndarray:
-    """The values of an opened deep image, upright: uint16 (H, W) or (H, W, 3) RGB.
-
-    source: the image's file or bytes. Raises `BadInput` for a damaged file and for more than 16 bits a
-    channel.
-    """
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        white = _largest_of_ppm(image) or HIGHEST
-        values = np.asarray(decode(image, label))
-        if white < HIGHEST:  # Pillow has scaled the values to 16 bits
-            values = np.rint(values * (white / HIGHEST)).astype(np.int64)
-    else:
-        data = np.frombuffer(source if isinstance(source, bytes) else Path(source).read_bytes(), np.uint8)
-        read = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)  # without EXIF orientation
-        if read is None or read.ndim not in (2, 3):
-            raise BadInput(f"{label} is damaged or cut short; copy it again from where it came from.")
-        if read.ndim == 3:
-            opaque = read[..., 3:] if read.shape[2] == 4 else None
-            read = np.where(opaque > 0, read[..., :3], 0) if opaque is not None else read
-            read = read[..., ::-1]
-        values = turned(read, orientation_of(image))
-    if values.dtype.kind not in "iu" or values.min() < 0 or values.max() > HIGHEST:
-        raise BadInput(f"{label} holds more than 16 bits a pixel; save it with 8 or 16 bits.")
-    return np.ascontiguousarray(values, np.uint16)
 
 
 def to_rgb(image: Image.Image, label: str) -> np.ndarray:

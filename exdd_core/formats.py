@@ -65,7 +65,7 @@ def picture_format(path: Path) -> str:
     The content decides. If it has no known signature, as in a damaged file, the suffix decides, and decoding
     reports the damage; any suffix of `SUFFIXES` then counts as PNG.
     """
-    kind = _by_content(_head(path))
+    kind = format_of(_head(path))
     if kind:
         return kind
     suffix = path.suffix.lower()
@@ -90,7 +90,7 @@ def is_archive(name: str) -> bool:
 def may_be_picture(name: str, head: bytes) -> bool:
     """Whether a file of this name and these first bytes is a picture of any format, decoded or not."""
     suffix = Path(name).suffix.lower()
-    return bool(_by_content(head)) or suffix in SUFFIXES or suffix in _BY_SUFFIX
+    return bool(format_of(head)) or suffix in SUFFIXES or suffix in _BY_SUFFIX
 
 
 def _head(path: Path) -> bytes:
@@ -103,7 +103,8 @@ def _head(path: Path) -> bytes:
         return b""
 
 
-def _by_content(head: bytes) -> str:
+def format_of(head: bytes) -> str:
+    """The format of a picture by its first `HEAD` bytes, named as by `picture_format`; "" for no known signature."""
     for mark, name in _BEGINNINGS:
         if head.startswith(mark):
             return name

@@ -1,7 +1,7 @@
 """The one door for pixels: reads images and masks from files, encodes them, and offers all of `geometry`.
 
-Knows images, bit depths and mask files; `decoding` opens the files. Does not know what an image is for, where
-it is kept or who looks at it.
+Knows images, bit depths and mask files; `decoding` opens the files, `pixels` reads images. Does not know what an image
+is for, where it is kept or who looks at it.
 """
 
 from __future__ import annotations
@@ -9,22 +9,11 @@ from __future__ import annotations
 import io
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from PIL import Image
 
-from exdd_core import mask_rules
-from exdd_core.decoding import (
-    Source,
-    decode,
-    deep_values,
-    is_deep,
-    label_of,
-    opened,
-    orientation_of,
-    to_rgb,
-    turned,
-)
+from exdd_core import mask_rules, pixels
+from exdd_core.decoding import decode, is_deep, opened, orientation_of, to_rgb
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.geometry import (
@@ -38,14 +27,15 @@ from exdd_core.geometry import (
     resize_image,
     resize_mask,
     restore_map,
+    turned,
 )
 from exdd_core.mask_rules import MaskRule
+from exdd_core.pixels import Source, label_of
 
 __all__ = [
     "Frame",
     "Header",
     "Size",
-    "by_brightest",
     "encode_jpeg",
     "encode_png",
     "exif_orientation",
@@ -61,6 +51,7 @@ __all__ = [
     "read_image",
     "read_layer",
     "read_mask",
+    "read_values",
     "require_mask",
     "resize_image",
     "resize_mask",
@@ -69,8 +60,6 @@ __all__ = [
     "thumbnail",
     "turned",
 ]
-
-TWELVE_BIT = 4095
 
 # A photograph has many levels, and many pixels that are neither almost black nor almost white. Of these, real
 # masks with JPEG artefacts at their edges have below 1 %, masks blurred by 8 pixels below 16 %, real images
@@ -86,14 +75,24 @@ def read_image(source: Source, name: str | None = None, depth: Depth | None = No
 
     The EXIF orientation is applied. Transparent pixels are laid on black, which they hold in most files and
     which readers that ignore alpha show. depth: the window of values of an image with more than 8 bits a
-    channel; None guesses it by `by_brightest`, as bank versions did that stored no depth. name: what messages
+    channel; None guesses it by its brightest values, as bank versions did that stored no depth. name: what messages
     call the image. Raises `BadInput`.
     """
+    values = read_values(source, name)
+    if values.dtype == np.uint8:
+        return pixels.to_rgb(values, None)
+    return pixels.to_rgb(values, depth or pixels.depth_of(values, by_brightest=True))
+
+
+def read_values(source: Source, name: str | None = None) -> np.ndarray:
+    """The values of an image, upright: uint8, or uint16 of more than 8 bits a channel; (H, W) or (H, W, 3) RGB.
+
+    Raises `BadInput`.
+    """
     label = label_of(source, name)
-    with opened(source, label) as image:
-        if is_deep(image):
-            return _scaled(deep_values(image, source, label), depth)
-        return to_rgb(decode(image, label), label)
+    with opened(source, label):  # what its header promises is refused before anything is decoded
+        pass
+    return pixels.values_of(source, label)
 
 
 def read_deep(source: Source, name: str | None = None) -> np.ndarray | None:
@@ -101,9 +100,9 @@ def read_deep(source: Source, name: str | None = None) -> np.ndarray | None:
 
     None for an image of 8 bits. Raises `BadInput`.
     """
-    label = label_of(source, name)
-    with opened(source, label) as image:
-        return deep_values(image, source, label) if is_deep(image) else None
+    with opened(source, label_of(source, name)) as image:
+        deep = is_deep(image)
+    return read_values(source, name) if deep else None
 
 
 def read_mask(
@@ -158,7 +157,7 @@ def mask_values(source: Source, name: str | None = None) -> np.ndarray:
     label = label_of(source, name)
     with opened(source, label) as image:
         if is_deep(image):
-            values = deep_values(image, source, label)
+            values = pixels.values_of(source, label)
             return values if values.ndim == 2 else values.max(axis=2)
         upright = decode(image, label)
     if upright.mode == "L":
@@ -264,21 +263,6 @@ def exif_orientation(source: Source, name: str | None = None) -> int:
     """
     with opened(source, label_of(source, name)) as image:
         return orientation_of(image)
-
-
-def by_brightest(values: np.ndarray) -> Depth:
-    """Guess the depth of one deep image, uint16 (H, W) or (H, W, 3): 16 bits if a value lies above 4095, else
-    12.
-
-    Single bright pixels are ignored.
-    """
-    return Depth.of_bits(12 if cv2.medianBlur(values, 3).max() <= TWELVE_BIT else 16)
-
-
-def _scaled(values: np.ndarray, depth: Depth | None) -> np.ndarray:
-    """Values of a deep image, (H, W) or (H, W, 3), to uint8 (H, W, 3)."""
-    small = (depth or by_brightest(values)).to_8_bits(values)
-    return cv2.cvtColor(small, cv2.COLOR_GRAY2RGB) if small.ndim == 2 else small
 
 
 def thumbnail(image: np.ndarray, side: int = 192) -> np.ndarray:

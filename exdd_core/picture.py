@@ -8,10 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from exdd_core import depth as depths, images
+from exdd_core import images, pixels
 from exdd_core.depth import Depth
 
 
@@ -44,13 +43,9 @@ def read(
     nor that guess but 12 or 16 bits by the brightest value, as bank versions did that stored no depth. Raises
     `BadInput`.
     """
-    header = images.header(path, name)
-    values = images.read_deep(path, name) if header.deep else None
-    if values is None:
-        return Picture(images.read_image(path, name), None, 0.0, header.pages)
-    if depth is None:
-        depth = (
-            images.by_brightest(values) if by_brightest else own or depths.guess([cv2.medianBlur(values, 3)])
-        )
-        assert depth is not None  # a guess from an image always exists
-    return Picture(images.read_image(path, name, depth), depth, depth.beyond(values), header.pages)
+    pages = images.header(path, name).pages
+    values = images.read_values(path, name)
+    if values.dtype == np.uint8:
+        return Picture(pixels.to_rgb(values, None), None, 0.0, pages)
+    depth = depth or (None if by_brightest else own) or pixels.depth_of(values, by_brightest)
+    return Picture(pixels.to_rgb(values, depth), depth, depth.beyond(values), pages)

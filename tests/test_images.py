@@ -14,7 +14,7 @@ import pytest
 from hypothesis import assume, given, settings, strategies as st
 from PIL import Image, ImageFilter
 
-from exdd_core import decoding, images
+from exdd_core import decoding, images, pixels
 from exdd_core.errors import BadInput
 from exdd_core.images import (
     Size,
@@ -210,7 +210,7 @@ def test_a_bomb_is_refused_from_its_header(side: int) -> None:
 
 
 def test_too_many_bytes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "MAX_BYTES", 2**10)
+    monkeypatch.setattr(pixels, "MAX_BYTES", 2**10)
     refused(encode_png(picture()), "MB", "save it smaller")
 
 

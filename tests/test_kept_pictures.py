@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from exdd_core import decoding
+from exdd_core import decoding, pixels
 from exdd_core.capped_folder import CappedFolder
 from exdd_core.datasets import demo
 from exdd_core.images import encode_png
@@ -32,18 +32,22 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """The number of images and masks that were decoded since it was asked for last."""
-    labels, real = list[str](), decoding.decode
+    labels = list[str]()
 
-    def counting(image: Image.Image, label: str) -> Image.Image:
-        labels.append(label)
-        return real(image, label)
+    def counting(real: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
+        def counted(source: Any, label: str) -> Any:
+            labels.append(label)
+            return real(source, label)
+
+        return counted
 
     def since() -> int:
         number = len(labels)
         labels.clear()
         return number
 
-    monkeypatch.setattr("exdd_core.images.decode", counting)
+    monkeypatch.setattr("exdd_core.images.decode", counting(decoding.decode))
+    monkeypatch.setattr(pixels, "values_of", counting(pixels.values_of))
 
     return since
 

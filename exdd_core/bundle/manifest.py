@@ -67,8 +67,9 @@ class Manifest(TypedDict):
     tolerance: the largest difference of a golden score, in shares of the distance from the median of normal images to
     the threshold, and of a golden map, in shares of that of maps. windows: sides of the squares of the discriminant.
     types: of defects, by the number that `banks.npz` has for each positive row. positives: as in `banks.options`.
-    digests: SHA-256 of every other file but the program and licences. int8: what it cost and saved to quantize the
-    network, with the golden images as the version itself judges them, by its network in float32.
+    by_brightest: as in `detector.settings`. digests: SHA-256 of every other file but the program and licences. int8:
+    what it cost and saved to quantize the network, with the golden images as the version itself judges them, by its
+    network in float32.
     """
 
     format: int
@@ -81,6 +82,7 @@ class Manifest(TypedDict):
     made_with: MadeWith
     size: InputSize
     depth: str | None
+    by_brightest: NotRequired[bool]
     grid: list[int]
     fusion: fusion.State
     calibration: dict[str, float | tuple[float, float] | None]

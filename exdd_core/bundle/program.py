@@ -37,7 +37,7 @@ def main(words: Sequence[str] | None = None, bundle: str | None = None) -> int:
     # Each image asks numpy for two small products. Threads of its OpenBLAS turn idly for longer than these take, on the
     # cores that the network computes on.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # a damaged image has its own sentence
+    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", "80000000")  # more is refused before it is decoded
     from exdd_core.bundle import scorer
 
     try:

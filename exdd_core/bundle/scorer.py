@@ -28,7 +28,6 @@ import numpy as np
 
 from exdd_core.bundle.engines import NETWORK, compiled
 from exdd_core.bundle.manifest import Golden, Manifest
-from exdd_core.bundle.reading import Source, read
 from exdd_core.depth import Depth
 from exdd_core.detector import fusion
 from exdd_core.detector.anomaly_map import anomaly_map, enlarged, on_scale_of_score
@@ -38,6 +37,7 @@ from exdd_core.detector.thresholds import Calibration
 from exdd_core.detector.weighted_distances import weighted_mean
 from exdd_core.errors import BadInput
 from exdd_core.geometry import Size, patch_at, resize_image, restore_map
+from exdd_core.pixels import depth_of, to_rgb, values_of
 from exdd_core.region import HALF, Region
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ MANIFEST, ARRAYS = "bundle.json", "banks.npz"
 SIDES = ("negative", "positive")
 VERSION = "version/"  # the files of the bank version, by which a workspace imports it
 QUERIES_AT_ONCE = 256
+Source = str | Path | bytes | np.ndarray
 CLOSE = 1e-3  # share of a query's length below which its distances are measured again
 SPARE = 16  # further candidates for that
 DAMAGED = (
@@ -171,7 +172,7 @@ class Bundle:
 
     def score(self, image: Source) -> BundleVerdict:
         """Judge a file, its bytes, or a uint8 (H, W, 3) RGB array. Raises BadInput for one that cannot be read."""
-        pixels = read(image, self._depth)
+        pixels = self.read(image)
         shape = pixels.shape[0], pixels.shape[1]
         found = self.features(pixels)
         distances, rows = self._distances(found)
@@ -193,9 +194,21 @@ class Bundle:
             shape=shape,
         )
 
+    def read(self, image: Source) -> np.ndarray:
+        """An image as the workbench reads it, uint8 (H, W, 3) RGB. Raises BadInput."""
+        if isinstance(image, np.ndarray):
+            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+                raise BadInput("An array is no uint8 (H, W, 3) RGB image; convert it, or give a file.")
+            return image
+        values = values_of(image, "the image" if isinstance(image, bytes) else str(image))
+        if values.dtype == np.uint8:
+            return to_rgb(values, None)
+        depth = self._depth or depth_of(values, self.manifest.get("by_brightest", False))
+        return to_rgb(values, depth)
+
     def prepared(self, image: Source) -> np.ndarray:
         """An image as the network gets it, uint8 (1, H, W, 3) of the model's size. Raises BadInput as `score`."""
-        pixels = read(image, self._depth)
+        pixels = self.read(image)
         if self._region is not None:
             pixels = self._region.painted_over(pixels)
         return resize_image(pixels, self.size)[None]

@@ -40,13 +40,21 @@ INT8_TOLERANCE = 0.1
 GOLDEN_OF_EACH = 2  # golden images with and without a defect
 # The files of this package that score: every bundle holds them, so that `python FILE.zip IMAGES` needs no installation.
 PROGRAM = (
-    *("__init__.py", "errors.py", "geometry.py", "region.py", "depth.py"),
+    *(
+        "__init__.py",
+        "errors.py",
+        "files.py",
+        "formats.py",
+        "geometry.py",
+        "region.py",
+        "depth.py",
+        "pixels.py",
+    ),
     *(
         "bundle/__init__.py",
         "bundle/engines.py",
         "bundle/manifest.py",
         "bundle/program.py",
-        "bundle/reading.py",
         "bundle/scorer.py",
     ),
     *("detector/__init__.py", "detector/anomaly_map.py", "detector/anomaly_regions.py"),
@@ -264,6 +272,7 @@ def _manifest(
         "made_with": {"program": exdd_core.__version__, "libraries": told.get("libraries", {})},
         "size": {"width": size.width, "height": size.height, "keep_aspect": size.keep_aspect},
         "depth": str(settings.depth) if settings.depth else None,
+        "by_brightest": settings.by_brightest,
         "grid": list(detector.grid),
         "fusion": detector.fusion.state(),
         "calibration": asdict(detector.fusions[detector.fusion.name][1]),

@@ -20,10 +20,10 @@ from exdd_core.banks.update import BankUpdate
 from exdd_core.curation.changing import Decided, Gained
 from exdd_core.curation.deciding import type_name, undo
 from exdd_core.datasets import incoming
-from exdd_core.decoding import MAX_BYTES
 from exdd_core.detector import Change
 from exdd_core.detector.bank import BankImage
 from exdd_core.errors import BadInput
+from exdd_core.pixels import MAX_BYTES
 from exdd_core.synthesis import masks
 from exdd_core.workspace import candidates
 from exdd_core.workspace.decisions import in_force, write

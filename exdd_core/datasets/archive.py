@@ -11,9 +11,9 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from exdd_core import files
-from exdd_core.decoding import MAX_BYTES
 from exdd_core.errors import BadInput
 from exdd_core.formats import HEAD, PACKED, is_archive, is_system_file, may_be_picture
+from exdd_core.pixels import MAX_BYTES
 from exdd_core.progress import Progress
 
 MAX_FILES = 200_000

@@ -1,0 +1,198 @@
+"""Decodes the first page of an image file with OpenCV alone, by one rule for the workbench and for bundles.
+
+What is refused is refused by the same sentence, and what is read has the same pixels. Knows bytes, limits, EXIF
+orientations and transparency. Does not know what an image is for.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from exdd_core import files, formats
+from exdd_core.depth import HIGHEST, Depth, guess
+from exdd_core.errors import BadInput
+from exdd_core.geometry import MIN_SIDE, turned
+
+Source = Path | str | bytes
+
+MAX_BYTES = 256 * 2**20
+MAX_PIXELS = 80_000_000
+MAX_SIDE = 1_000_000  # of the PNG files that OpenCV reads
+TWELVE_BIT = 4095
+ORIENTATION = 0x0112  # the tag of EXIF data
+
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # a sentence says what is wrong with a file
+
+
+def label_of(source: Source, name: str | None) -> str:
+    """What messages call an image: `name`, else its path."""
+    if name is not None:
+        return name
+    return "the uploaded image" if isinstance(source, bytes) else str(source)
+
+
+def open_file(path: Path, label: str) -> io.BufferedReader:
+    """Open a regular file. Raises `BadInput` for what cannot be opened."""
+    try:
+        if path.is_dir():
+            raise BadInput(f"{label} is a folder; name an image file in it.")
+        files.require_regular(path, label)
+        return path.open("rb")
+    except BadInput:
+        raise
+    except FileNotFoundError:
+        raise BadInput(f"{label} does not exist; check the path.") from None
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+        reason = getattr(error, "strerror", None) or "not a path"
+        raise BadInput(f"{label} cannot be opened ({reason}); check the path and its permissions.") from None
+
+
+def require_length(length: int, label: str) -> None:
+    """Raise `BadInput` for a file of no or of too many bytes."""
+    if length == 0:
+        raise BadInput(f"{label} is empty (0 bytes); save or copy it again.")
+    if length > MAX_BYTES:
+        raise BadInput(
+            f"{label} has {length / 2**20:.0f} MB, more than the {MAX_BYTES // 2**20} MB that are read; "
+            "save it smaller or cut it into tiles."
+        )
+
+
+def require_size(width: int, height: int, label: str) -> None:
+    """Raise `BadInput` for an image of too many or too few pixels."""
+    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+        raise too_large(label)
+    if min(width, height) < MIN_SIDE:
+        raise BadInput(
+            f"{label} is {width} x {height} pixels; an image needs at least {MIN_SIDE} on each side, "
+            "use the original picture."
+        )
+
+
+def too_large(label: str) -> BadInput:
+    return BadInput(
+        f"{label} is larger than the {MAX_PIXELS // 10**6} megapixels and {MAX_SIDE:,} pixels a side that are read; "
+        "save it smaller or cut it into tiles."
+    )
+
+
+def unknown(label: str) -> BadInput:
+    return BadInput(
+        f"{label} is not an image that can be read, or it is damaged; use {formats.FORMATS_TEXT}."
+    )
+
+
+def damaged(label: str) -> BadInput:
+    return BadInput(f"{label} is damaged or cut short; copy it again from where it came from.")
+
+
+def values_of(source: Source, label: str) -> np.ndarray:
+    """The values of an image, upright: uint8, or uint16 of more than 8 bits a channel; (H, W) or (H, W, 3) RGB.
+
+    Transparent pixels are laid on black, which they hold in most files and which readers that ignore alpha show.
+    Raises `BadInput`.
+    """
+    content = source if isinstance(source, bytes) else _content(Path(source), label)
+    require_length(len(content), label)
+    kind = formats.format_of(content[: formats.HEAD])
+    if kind not in formats.FORMATS:
+        raise unknown(label)
+    if kind == "PNG" and len(content) > 24:  # which promises most in fewest bytes
+        width, height = struct.unpack(">II", content[16:24])
+        require_size(width, height, label)
+    if kind == "PPM":
+        content += b"\n"  # OpenCV wants something after the last number
+    try:
+        stored = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        raise too_large(label) from None
+    if stored is None or stored.shape[2:] not in ((), (3,), (4,)):
+        raise damaged(label)
+    require_size(stored.shape[1], stored.shape[0], label)
+    stored = _whole_numbers(stored, label)
+    if kind == "PPM" and stored.dtype == np.uint8 and (white := _white(content)) < 255:
+        stored = np.rint(np.minimum(stored, white) * (255 / white)).astype(np.uint8)
+    if stored.ndim == 3 and stored.shape[2] == 4:
+        stored = _on_black(stored, multiplied=kind == "TIFF")
+    upright = stored if kind == "TIFF" else turned(stored, _orientation(content))  # OpenCV turns TIFF itself
+    upright = np.ascontiguousarray(upright)
+    return upright if upright.ndim == 2 else cv2.cvtColor(upright, cv2.COLOR_BGR2RGB)
+
+
+def to_rgb(values: np.ndarray, depth: Depth | None) -> np.ndarray:
+    """Values of an image, (H, W) or (H, W, 3), as uint8 (H, W, 3). depth: of uint16; None for uint8."""
+    small = values if depth is None else depth.to_8_bits(values)
+    return cv2.cvtColor(small, cv2.COLOR_GRAY2RGB) if small.ndim == 2 else small
+
+
+def depth_of(values: np.ndarray, by_brightest: bool = False) -> Depth:
+    """Guess the depth of one deep image, uint16 (H, W) or (H, W, 3); single bright pixels are ignored.
+
+    by_brightest: 16 bits if a value lies above 4095, else 12, as bank versions did that stored no depth.
+    """
+    smooth = cv2.medianBlur(values, 3)
+    found = Depth.of_bits(12 if smooth.max() <= TWELVE_BIT else 16) if by_brightest else guess([smooth])
+    assert found is not None  # a guess from an image always exists
+    return found
+
+
+def _content(path: Path, label: str) -> bytes:
+    with open_file(path, label) as stream:
+        return stream.read(MAX_BYTES + 1)
+
+
+def _whole_numbers(stored: np.ndarray, label: str) -> np.ndarray:
+    """Values as uint8 or uint16, whatever kind of number holds them."""
+    if stored.dtype.kind == "f":
+        raise BadInput(f"{label} holds floating-point values; save it with 8 or 16 bits a channel.")
+    if stored.dtype in (np.uint8, np.uint16):
+        return stored
+    if stored.min() < 0 or stored.max() > HIGHEST:
+        raise BadInput(f"{label} holds more than 16 bits a pixel; save it with 8 or 16 bits.")
+    return stored.astype(np.uint16)
+
+
+def _on_black(stored: np.ndarray, multiplied: bool) -> np.ndarray:
+    """The colours of (H, W, 4), transparent pixels laid on black. multiplied: uint8 is, by its opacity, already."""
+    colours, opaque = stored[..., :3], stored[..., 3:]
+    if stored.dtype == np.uint16:
+        return np.where(opaque > 0, colours, 0)
+    return colours if multiplied else np.rint(colours * (opaque.astype(np.float32) / 255)).astype(np.uint8)
+
+
+def _white(content: bytes) -> int:
+    """The value of white in the header of a PGM or PPM file; 255 for a bitmap, which has none."""
+    blank = rb"(?:\s|#[^\n]*\n)+"
+    header = re.match(rb"P[2356]" + (blank + rb"\d+") * 2 + blank + rb"(\d{1,5})\s", content)
+    return max(1, int(header[1])) if header else 255
+
+
+def _orientation(content: bytes) -> int:
+    """The EXIF orientation, 1 to 8, in the bytes of a JPEG, PNG or WebP file; 1 where there is none."""
+    for order, header in (("<", b"II*\0"), (">", b"MM\0*")):
+        at = content.find(header)
+        while at >= 0:
+            before = content[max(0, at - 8) : at]
+            if before.endswith((b"Exif\0\0", b"eXIf")) or before.startswith(b"EXIF"):
+                return _tag(content[at:], order)
+            at = content.find(header, at + 1)
+    return 1
+
+
+def _tag(exif: bytes, order: str) -> int:
+    """The value of the orientation in the first directory of EXIF data. order: "<" or ">", of bytes."""
+    try:
+        (start,) = struct.unpack_from(f"{order}I", exif, 4)
+        (count,) = struct.unpack_from(f"{order}H", exif, start)
+        entries = (
+            struct.unpack_from(f"{order}HHIH", exif, start + 2 + 12 * number) for number in range(count)
+        )
+        return next((value for name, _, _, value in entries if name == ORIENTATION), 1)
+    except struct.error:  # malformed EXIF data do not make the pixels unreadable
+        return 1

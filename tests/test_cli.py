@@ -391,9 +391,20 @@ def test_a_measurement_is_made_again_on_the_images_of_then(demo_workspace, tmp_p
     assert again["differences"] == []
     spoken(capsys, "evaluate", *place)
     now = spoken(capsys, "runs", "show", "last", *place)
+    assert cli.main(["runs", "compare", first["id"], now["id"], *map(str, place)]) == 0
+    out = capsys.readouterr().out
+    assert "at threshold, ExDD, types" in out and "exdd" not in out  # a figure is called as on the page
     assert now["result"]["state"] == 4 and now["result"]["images"] == first["result"]["images"] - 2
     assert now["result"]["fingerprint"] != first["result"]["fingerprint"]
     assert spoken(capsys, "banks", "list", *place)["banks"][0]["state"] == 1
+    spoken(capsys, "banks", "rename", "v1", "x" * 63, *place)
+    assert cli.main(["banks", "list", *map(str, place)]) == 0
+    assert f'active, called "{"x" * 63}"' in capsys.readouterr().out
+    spoken(capsys, "datasets", "rename", "demo", "y" * 63, *place)
+    assert cli.main(["datasets", "list", *map(str, place)]) == 0
+    heads, row, *_ = capsys.readouterr().out.splitlines()
+    assert heads.index("imported") == row.index("20")  # no name, however long, shifts its row's columns
+    spoken(capsys, "datasets", "rename", "y" * 63, "demo", *place)
     spoken(capsys, "runs", "rename", now["id"], "With the new lamp", *place)
     assert spoken(capsys, "runs", "show", "last", *place)["title"] == "With the new lamp"
     spoken(capsys, "runs", "delete", now["id"], *place)

@@ -60,10 +60,11 @@ def list_banks(options: argparse.Namespace) -> dict[str, list[bank_answers.BankR
             rows_of = f"{row['rows']['negative']:>8} {row['rows']['positive']:>7} {row['changes']:>8}"
             shown = "-" if auroc is None else f"{auroc:.3f}"
             marks = (", active" if row["active"] else "") + (", pinned" if row["pinned"] else "")
+            called = f', called "{row["called"]}"' if row["called"] else ""
             print(
                 f"{row['name']:<8} {row['created'][:19]:<20} {rows_of} {shown:>6}  "
                 f"{row['who'] or row['made_for'] or '-':<12} {row['dataset']}, state {row['state']}{marks}"
-                f"{', imported' if row['imported'] else ''}"
+                f"{', imported' if row['imported'] else ''}{called}"
             )
     return {"banks": rows}
 

@@ -29,12 +29,13 @@ def list_datasets(options: argparse.Namespace) -> dict[str, list[dataset_answers
         {**_summary(info), "active": info.name == active} for info in workspace.datasets()
     ]
     if not options.json:
-        print(f"{'data set':<20} {'normal':>7} {'defect':>7} {'state':>6}  {'imported':<20} layout")
+        width = max(20, *(len(row["called"]) for row in rows), 0)
+        print(f"{'data set':<{width}} {'normal':>7} {'defect':>7} {'state':>6}  {'imported':<20} layout")
         for row in rows:
             counts = [sum(side[label] for side in row["counts"].values()) for label in ("normal", "defect")]
             mark = ", active" if row["active"] else ""
             print(
-                f"{row['called']:<20} {counts[0]:>7} {counts[1]:>7} {row['state']:>6}  "
+                f"{row['called']:<{width}} {counts[0]:>7} {counts[1]:>7} {row['state']:>6}  "
                 f"{row['created'][:19]:<20} {row['title']}{mark}"
             )
     return {"datasets": rows}

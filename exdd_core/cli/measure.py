@@ -251,12 +251,12 @@ def rerun(options: argparse.Namespace) -> answers.Compared:
 
 
 def _differences(first: Run, second: Run, options: argparse.Namespace) -> answers.Compared:
-    from exdd_core.experiments import differences
+    from exdd_core.experiments import differences, titled
 
     different = differences(first, second)
     if not options.json:
         for item in different:
-            print(f"{item.what} {item.name}: {item.first} -> {item.second}")
+            print(f"{item.what} {titled(item.name)}: {item.first} -> {item.second}")
         print(f"{len(different)} differences between {first.id} and {second.id}")
     return {"runs": [first.id, second.id], "differences": different}
 

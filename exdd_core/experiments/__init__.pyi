@@ -15,6 +15,7 @@ from .names import (
     TITLES as TITLES,
     short_title as short_title,
     title as title,
+    titled as titled,
     without_masks as without_masks,
 )
 from .report import (

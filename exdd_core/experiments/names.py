@@ -22,6 +22,15 @@ METRIC_TITLES = {
     "pixel_ap": "pixel AP",
     "aupro": "AUPRO",
 }
+# Settings whose name in the record is not clear.
+SETTINGS = {
+    "rate": "false alarms, share",
+    "fingerprint": "fingerprint of the images",
+    "bank": "bank version, id",
+    "base": "ExDD base, bank version, id",
+    "full": "ExDD full, bank version, id",
+    "changes": "bank's last change",
+}
 # What the paper reports on KSDD2, as shares. Images and backbone differ, so they are shown next to one's own
 # figures.
 PAPER_DATASET = "KSDD2"
@@ -54,6 +63,14 @@ def title(method: str) -> str:
 def short_title(method: str) -> str:
     """The title of a method without its bracket."""
     return title(method).split(" (")[0]
+
+
+def titled(name: str) -> str:
+    """The name of a setting or figure in a record, such as "methods, exdd_base, image_auroc", for people."""
+    parts = name.removeprefix("methods, ").split(", ")
+    return SETTINGS.get(name) or ", ".join(
+        METRIC_TITLES.get(part) or short_title(part).replace("_", " ") for part in parts
+    )
 
 
 NO_FULL = "ExDD full is left out: no synthetic defect has been accepted yet."

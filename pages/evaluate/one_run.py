@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from exdd_core.errors import BadInput
 from exdd_core.experiments import (
-    METRIC_TITLES,
     changed_verdicts,
     differences,
     disagreements,
     other_images,
     short_title,
     shown,
+    titled,
 )
 from exdd_core.review import Review, Wanted
 from exdd_core.workspace import runs, thresholds
@@ -30,15 +30,6 @@ from pages.questions import Named, One, Question
 if TYPE_CHECKING:
     from exdd_core.experiments.report import Shown
 
-# Names of settings for people, where the name in the record is not clear.
-SETTINGS = {
-    "rate": "false alarms, share",
-    "fingerprint": "fingerprint of the images",
-    "bank": "bank version, id",
-    "base": "ExDD base, bank version, id",
-    "full": "ExDD full, bank version, id",
-    "changes": "bank's last change",
-}
 NOTHING = "–"  # shown where a run lacks a setting
 
 
@@ -55,7 +46,7 @@ def run(shared: Evaluate, asked: One) -> Answer:
         "shown": _as_inspect(shared, found, banks),
         "banks": banks,
         "rows": disagreements(found, len(ids)) if banks and ids else [],
-        "record": [[_named(name), _value(value)] for name, value in runs.settings(found).items()],
+        "record": [[titled(name), _value(value)] for name, value in runs.settings(found).items()],
         "command": without_places(command, workspace),
     }
 
@@ -102,15 +93,6 @@ def use_threshold(shared: Evaluate, asked: questions.Used) -> Answer:
     return {"said": Review(shared.workspace).choose_threshold(wanted, asked.who, bank.id)[1]}
 
 
-def _named(setting: str) -> str:
-    return SETTINGS.get(setting, _titled(setting))
-
-
-def _titled(name: str) -> str:
-    """A name with commas, such as "banks, exdd_base", for people: "banks, ExDD base"."""
-    return ", ".join(short_title(part).replace("_", " ") for part in name.split(", "))
-
-
 def _value(value: Any) -> str:
     if value is None:
         return "default"
@@ -129,14 +111,13 @@ def compare(shared: Evaluate, asked: questions.Two) -> Answer:
         one = {"first": found.first, "second": found.second}
         if found.what == "setting":
             words = {side: _value(one[side]) if found.name in known[side] else NOTHING for side in one}
-            settings.append({"name": _named(found.name), **words})
+            settings.append({"name": titled(found.name), **words})
         elif None in one.values():
             continue  # one of the runs did not measure this method or type
         elif found.name.startswith("methods, "):
-            _, method, metric = found.name.split(", ")
-            figures.append({"name": f"{short_title(method)}, {METRIC_TITLES[metric]}", **one})
+            figures.append({"name": titled(found.name), **one})
         else:
-            others.append({"name": _titled(found.name), **{k: _value(v) for k, v in one.items()}})
+            others.append({"name": titled(found.name), **{k: _value(v) for k, v in one.items()}})
     both = [
         name for name in first.result.get("calibrated", {}) if name in second.result.get("calibrated", {})
     ]

@@ -253,6 +253,7 @@ def test_without_real_defects_the_effect_says_why_it_cannot_be_measured(workspac
     build_bank(workspace, positives="none", negative_ratio=0.2)
     found = Judge(workspace).quality(pending(workspace)[0])
     assert found.effect.light == found.plausible.light == "grey" and "two parts" in found.effect.text
+    assert not any(one.text.endswith(".") for one in found.measures)  # they stand within sentences
     curation.accept(workspace, pending(workspace)[:1], "Anna")
     assert load_detector(workspace).positive is not None
 

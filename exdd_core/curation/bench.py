@@ -109,7 +109,7 @@ class Bench:
                 held = features.defects(workspace, self.version.id, self.detector)
                 self._base, self._since = Validation(self.detector, held, progress), []
             except BadInput as error:
-                self.why_not = str(error)
+                self.why_not = str(error).removesuffix(".")  # it stands within sentences
                 return
         self.validation = self._base.extended(self._since) if self._since else self._base
 

@@ -145,6 +145,10 @@ def test_a_filter_outlives_a_reload(browser: Browser, address: str, workspace: W
         cover = "Object.assign(document.createElement('p'), { className: 'vw-cover vw-waiting' })"
         add = "(one) => document.querySelector('.vw-view').append(one) || getComputedStyle(one).animationDuration"
         assert page.evaluate(f"({add})({cover})") == "0.001s"
+        page.click("[data-view=table]")
+        longest = "(one) => (one.textContent = 'x'.repeat(63)) && one.parentElement.offsetWidth"
+        assert page.locator(".vw-table td:nth-child(2) > span").first.evaluate(longest) < 200
+        page.click("[data-view=strip]")
         # Where there is room, the strip lies at the side.
         page.set_viewport_size({"width": 1920, "height": 1080})
         strip, panes = page.locator(".vw-strip").bounding_box(), page.locator(".vw-panes").bounding_box()
@@ -163,6 +167,10 @@ def test_nothing_overlaps_on_curate_whatever_the_window(browser: Browser, addres
             page.set_viewport_size({"width": width, "height": 720})
             for inner in (".cu-type", ".cu-undo", ".cu-next"):
                 assert page.evaluate(INSIDE, [inner, ".cu-middle"]), (inner, width)
+            page.keyboard.press("r")
+            reasons, accept = (page.locator(one).bounding_box() for one in (".cu-reasons", ".cu-accept"))
+            assert reasons and accept and reasons["y"] + reasons["height"] < accept["y"], width
+            page.keyboard.press("Escape")
             assert page.evaluate("document.querySelector('.cu-type').offsetWidth") >= 92, (
                 width
             )  # a type's name
@@ -176,6 +184,12 @@ def test_a_phone_can_look_and_decide(browser: Browser, address: str, workspace: 
         page.locator(".vw-panepick button[data-solo='3'][aria-pressed=true]").wait_for()
         pane = page.locator(".vw-view[data-pane='3']").bounding_box()
         assert pane and pane["width"] > 240
+        assert page.evaluate("document.querySelector('.vw-name').offsetWidth") >= 96  # the end of its name
+        for menu in (".vw-add", ".vw-cut", ".vw-export"):
+            page.locator(f"{menu} summary").click()
+            page.locator(f"{menu} .vw-sheet").wait_for()
+            assert page.evaluate(INSIDE, [f"{menu} .vw-sheet", ".vw-bar"]), menu
+            page.keyboard.press("Escape")
         page.locator(".vw-panepick").get_by_text("Image").click()
         page.locator(".vw-view[data-pane='1']").wait_for()
         shoot(page, "inspect-390")

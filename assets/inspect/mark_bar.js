@@ -118,7 +118,7 @@ const typeField = (tools, type) =>
     { class: "vw-field" },
     "Type",
     textField(tools, {
-      ...{ class: "vw-type", list: "vw-types", maxlength: "60", value: type },
+      ...{ class: "vw-type", list: "vw-types", maxlength: "80", value: type },
       ...{ placeholder: "optional", autocomplete: "off" },
     }),
   );

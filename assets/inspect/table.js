@@ -102,9 +102,15 @@ function cells(image, { rows, marked, values }) {
   const number = (/** @type {string} */ words) => make("td", { class: "vw-number" }, words);
   const reason = row ? (row.stale ? "Before the bank changed: " : "") + (row.exdd.reason ?? "…") : null;
   const probability = row?.exdd.probability ?? null;
+  const label = labelOf(image);
   return [
     make("td", { class: "vw-file", title: image.name }, make("bdi", {}, image.name)),
-    make("td", {}, labelOf(image), marked.has(image.id) && " · marked"),
+    make(
+      "td",
+      {},
+      make("span", { class: "vw-label", title: label }, label),
+      marked.has(image.id) && " · marked",
+    ),
     ...METHODS.flatMap((method) => [
       number(row ? fixed(scoreOf(row[method], values)) : ""),
       make("td", {}, row ? verdict(image, row[method]) : ""),

@@ -16,7 +16,8 @@ from tests.bench.gpu_measuring import SMALL, Figures, Sizes
 
 
 @pytest.fixture(scope="module")
-def record(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def record(tmp_path_factory: pytest.TempPathFactory, tiny_sdxl: Path) -> dict[str, Any]:
+    """What the benchmark wrote. tiny_sdxl: has the garbage collector leave out diffusers, which it would walk a lot."""
     file = tmp_path_factory.mktemp("gpu") / "figures" / "gpu.json"
     patient = {name: (step, 600.0) for name, (step, _) in gpu.STEPS.items()}  # a busy machine is no fault
     gpu.measure(file, SMALL, patient, most_seconds=3600)

@@ -76,12 +76,18 @@ def remove_user(options: argparse.Namespace) -> dict[str, object]:
 def key_options(add: Add) -> None:
     _name(add)
     add("--days", type=at_least(1), default=365, metavar="N", help="until it ends; default: 365")
+    add("--end", action="store_true", help="print none: end all keys, and whatever is signed in")
 
 
 def key_for_user(options: argparse.Namespace) -> dict[str, object]:
-    """Print a key by which programs act as an account, as header Authorization: Bearer KEY; users set ends it."""
+    """Print a key by which programs act as an account, as header Authorization: Bearer KEY; --end ends it."""
     from exdd_core.workspace import people
 
+    if options.end:
+        ended = people.end_sessions(open_workspace(options), options.name)
+        if not options.json:
+            print(f"{options.name} is signed in nowhere any more; keys and sign-ins that ended: {ended}.")
+        return {"name": options.name, "ended": ended}
     key = people.open_session(open_workspace(options), options.name, options.days * 86_400)
     if not options.json:
         print(key)

@@ -73,6 +73,13 @@ def change(workspace: Workspace, name: str, *, role: str | None = None, password
         db.execute("delete from sessions where person = ?", [name])
 
 
+def end_sessions(workspace: Workspace, name: str) -> int:
+    """End every session and key of an account, which stays as it is; how many there were."""
+    with workspace.writing() as db:
+        _require(db, name)
+        return int(db.execute("delete from sessions where person = ?", [name]).rowcount)
+
+
 def remove(workspace: Workspace, name: str) -> None:
     """Delete an account and end its sessions; the name stays with what its owner decided."""
     with workspace.writing() as db:

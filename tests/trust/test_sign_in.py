@@ -262,6 +262,12 @@ def test_users_on_the_command_line(
     assert people.sign_in(workspace, "zoe", PASSWORD)
     assert main(["users", "add", "zoe", "--password-stdin", *place]) == 2
     assert main(["users", "set", "zoe", "--role", "viewer", *place]) == 0
+    capsys.readouterr()
+    assert main(["users", "key", "zoe", *place]) == 0
+    key = capsys.readouterr().out.strip()
+    assert people.signed_in(workspace, key)
+    assert main(["users", "key", "zoe", "--end", *place]) == 0
+    assert people.signed_in(workspace, key) is None
     assert main(["users", "list", *place]) == 0
     assert "zoe  viewer" in capsys.readouterr().out
     assert main(["users", "remove", "zoe", *place]) == 0

@@ -72,22 +72,6 @@ def known_as(page: Page, name: str) -> None:
     page.add_init_script(f"localStorage.setItem('exdd.who', '{name}')")
 
 
-def test_a_mark_without_a_name_says_what_is_missing(
-    browser: Browser, address: str, workspace: Workspace
-) -> None:
-    with visiting(browser) as page:
-        opened(page, address, chosen(workspace)[0])
-        page.keyboard.press("m")
-        view = page.locator(".vw-view.vw-marking").bounding_box()
-        assert view
-        page.mouse.click(view["x"] + view["width"] / 2, view["y"] + view["height"] / 2)
-        page.click(".vw-keep")
-        page.locator(".vw-noname", has_text='Say who you are in "By"').wait_for()
-        assert page.evaluate("document.activeElement.className") == "vw-who"
-        page.keyboard.press("Escape")
-        page.keyboard.press("Escape")
-
-
 def test_a_stopped_server_leaves_no_picture_under_another_name(
     browser: Browser, address: str, workspace: Workspace
 ) -> None:
@@ -132,9 +116,20 @@ def test_another_active_version_is_announced_and_not_applied(
             activate_bank(workspace, first.id)
 
 
-def test_a_filter_outlives_a_reload(browser: Browser, address: str, workspace: Workspace) -> None:
+def test_a_mark_says_that_a_name_is_missing_and_a_filter_outlives_a_reload(
+    browser: Browser, address: str, workspace: Workspace
+) -> None:
     with visiting(browser) as page:
         opened(page, address, chosen(workspace)[0])
+        page.keyboard.press("m")
+        view = page.locator(".vw-view.vw-marking").bounding_box()
+        assert view
+        page.mouse.click(view["x"] + view["width"] / 2, view["y"] + view["height"] / 2)
+        page.click(".vw-keep")
+        page.locator(".vw-noname", has_text='Say who you are in "By"').wait_for()
+        assert page.evaluate("document.activeElement.className") == "vw-who"
+        page.keyboard.press("Escape")
+        page.keyboard.press("Escape")
         page.click("[data-filter=defect]")
         assert "filter=defect" in page.url
         page.reload()
@@ -156,7 +151,9 @@ def test_a_filter_outlives_a_reload(browser: Browser, address: str, workspace: W
         shoot(page, "inspect-1920")
 
 
-def test_nothing_overlaps_on_curate_whatever_the_window(browser: Browser, address: str) -> None:
+def test_nothing_overlaps_on_curate_whatever_the_window_down_to_a_phones(
+    browser: Browser, address: str
+) -> None:
     with visiting(browser, 1280, 720) as page:
         known_as(page, "Anna")
         page.add_init_script(MOVED)
@@ -175,9 +172,23 @@ def test_nothing_overlaps_on_curate_whatever_the_window(browser: Browser, addres
                 width
             )  # a type's name
             assert page.evaluate(SIDEWAYS) <= 0
+        page.set_viewport_size({"width": 390, "height": 844})
+        middle, queue, about = (
+            page.locator(f".cu-{part}").bounding_box() for part in ("middle", "queue", "right")
+        )
+        assert middle and queue and about
+        assert middle["y"] + middle["height"] <= queue["y"] and queue["y"] + queue["height"] <= about["y"]
+        assert page.evaluate(SIDEWAYS) <= 0
+        for inner in (".cu-accept", ".cu-undo", ".cu-type", ".cu-view"):
+            assert page.evaluate(INSIDE, [inner, ".cu-middle"]), inner
+        # No page's link lies below the switch of light and dark.
+        assert page.evaluate(INSIDE, [".frame-links nav a:last-child", ".frame-header > :first-child"])
+        assert page.evaluate("document.querySelector('.cu-bar').offsetHeight") < 84  # a name, and one row
+        page.emulate_media(color_scheme="dark")
+        shoot(page, "curate-390-dark")
 
 
-def test_a_phone_can_look_and_decide(browser: Browser, address: str, workspace: Workspace) -> None:
+def test_a_phone_can_look(browser: Browser, address: str, workspace: Workspace) -> None:
     with visiting(browser, 390, 844) as page:
         known_as(page, "Anna")
         opened(page, address, chosen(workspace)[0])
@@ -193,21 +204,6 @@ def test_a_phone_can_look_and_decide(browser: Browser, address: str, workspace: 
         page.locator(".vw-panepick").get_by_text("Image").click()
         page.locator(".vw-view[data-pane='1']").wait_for()
         shoot(page, "inspect-390")
-        page.goto(address + "curate")
-        ready(page)
-        middle, queue, about = (
-            page.locator(f".cu-{part}").bounding_box() for part in ("middle", "queue", "right")
-        )
-        assert middle and queue and about
-        assert middle["y"] + middle["height"] <= queue["y"] and queue["y"] + queue["height"] <= about["y"]
-        assert page.evaluate(SIDEWAYS) <= 0
-        for inner in (".cu-accept", ".cu-undo", ".cu-type", ".cu-view"):
-            assert page.evaluate(INSIDE, [inner, ".cu-middle"]), inner
-        # No page's link lies below the switch of light and dark.
-        assert page.evaluate(INSIDE, [".frame-links nav a:last-child", ".frame-header > :first-child"])
-        assert page.evaluate("document.querySelector('.cu-bar').offsetHeight") < 84  # a name, and one row
-        page.emulate_media(color_scheme="dark")
-        shoot(page, "curate-390-dark")
 
 
 def test_a_threshold_is_found_used_and_taken_back_and_blindness_is_said(

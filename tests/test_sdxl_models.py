@@ -193,6 +193,10 @@ def test_weights_of_words_are_read(prompt: str, expected: list[tuple[str, float]
     assert [weight for _, weight in found] == pytest.approx([weight for _, weight in expected])
 
 
+def test_what_studio_says_of_weights_is_how_they_are_read() -> None:
+    assert ("scratches", 1.4) in sdxl_prompts.pieces(SDXL.DESCRIPTION)
+
+
 def test_a_weighted_word_is_one_token_whose_embedding_is_scaled(engine: SDXL) -> None:
     import torch
 

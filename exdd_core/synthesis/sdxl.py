@@ -48,7 +48,10 @@ class SDXL(Engine[SDXLSettings]):
 
     NAME = "sdxl"
     TITLE = "SDXL"
-    DESCRIPTION = "Diffusion: Stable Diffusion XL paints into the mask what the prompt says, as in the paper."
+    DESCRIPTION = (
+        "Diffusion: Stable Diffusion XL paints into the mask what the prompt says, as in the paper. "
+        "A word weighs more or less as in (scratches:1.4)."
+    )
     CONTROLS = CONTROLS
 
     def __init__(

@@ -19,7 +19,7 @@ import exdd_core
 from exdd_core import cli, picture
 from exdd_core.banks.building import build_bank
 from exdd_core.banks.detectors import load_detector
-from exdd_core.bundle import engines, importing, nearest_rows, quantizing, scorer, writing
+from exdd_core.bundle import engines, importing, quantizing, scorer, writing
 from exdd_core.bundle.manifest import Cost, Figures
 from exdd_core.detector import openvino_engine
 from exdd_core.detector.patch_network import PatchNetwork
@@ -185,23 +185,6 @@ def test_a_bundle_with_openvinos_network_scores(
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(BadInput, match="an older program made; install it .pip install openvino"):
         exdd_core.load(old)
-
-
-def test_nearest_rows_by_a_product_in_integers_are_the_nearest(
-    bundle: Path, demo_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plain = scorer.load(bundle, "onnxruntime")
-    monkeypatch.setattr(nearest_rows, "FEWEST", 1)
-    made = scorer.load(bundle, "onnxruntime")
-    assert not any(rows._rough for rows in plain._banks.values())  # too few to save time
-    rows = plain._arrays["negative"]
-    for row in demo_workspace.images(demo_workspace.bank().dataset, split="test"):
-        flat = made.features(row.path).reshape(-1, rows.shape[1])
-        for side, own in made._banks.items():
-            (found, _), (expected, _) = own.nearest(flat), plain._banks[side].nearest(flat)
-            assert own._rough is not None and (found >= expected * (1 - 1e-5)).all()
-            assert np.isclose(found, expected, rtol=1e-4).mean() > 0.999
-        assert made.score(row.path).score == pytest.approx(plain.score(row.path).score, rel=1e-3)
 
 
 def test_python_scores_files_bytes_and_arrays(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 
@@ -18,9 +17,6 @@ from exdd_core.geometry import Size
 NETWORK = "network.onnx"
 OLD_NETWORK, OLD_WEIGHTS = "network.xml", "network.bin"  # of formats 1 and 2; OpenVINO alone reads them
 ENGINES = ("onnxruntime", "openvino")  # packages; the first that is installed computes
-PRODUCT = "product.onnx"  # of queries in 8 bits and rows in 7
-HIGHEST = 63  # of a row's numbers: with larger ones, processors without VNNI clip sums
-Product = Callable[[np.ndarray], np.ndarray]  # float32 queries (q, d) in, |b|^2 - 2ab of all rows out, (q, n)
 Network = Callable[[np.ndarray], np.ndarray]  # uint8 (1, H, W, 3) in, float32 (1, h, w, d) out
 
 
@@ -38,27 +34,6 @@ def compiled(files: Mapping[str, bytes], size: Size, engine: str | None = None) 
     return name, (_by_onnxruntime if name == "onnxruntime" else _by_openvino)(files, size)
 
 
-def rough_product(files: Mapping[str, bytes], engine: str) -> Callable[[np.ndarray], Product] | None:
-    """What turns rows, float32 (n, d), into a product in integers: a fifth of the time, off by a hundredth at most.
-
-    None where the files hold none, as of an older program, and for OpenVINO, which in bfloat16 saves nothing.
-    """
-    if PRODUCT not in files or engine != "onnxruntime":
-        return None
-    session = _session(files[PRODUCT], {})
-
-    def of_rows(rows: np.ndarray) -> Product:
-        steps = np.maximum(np.abs(rows).max(1), np.finfo(np.float32).tiny) * np.float32(2 / HIGHEST)
-        given = {
-            "rows": np.ascontiguousarray(np.rint(rows * (-2 / steps[:, None])).astype(np.int8).T),
-            "steps": steps,
-            "lengths": np.einsum("nd,nd->n", rows, rows),
-        }
-        return lambda queries: session.run(None, {"queries": np.ascontiguousarray(queries), **given})[0]
-
-    return of_rows
-
-
 def _missing(engine: str | None, any_reads: bool) -> str:
     if not any_reads:
         return (
@@ -73,23 +48,19 @@ def _missing(engine: str | None, any_reads: bool) -> str:
 
 
 def _by_onnxruntime(files: Mapping[str, bytes], size: Size) -> Network:
-    session = _session(files[NETWORK], {"height": size.height, "width": size.width})
-    return lambda images: session.run(None, {"image": np.ascontiguousarray(images)})[0]
-
-
-def _session(model: bytes, sides: Mapping[str, int]) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    for name, side in sides.items():
+    for name, side in (("height", size.height), ("width", size.width)):
         options.add_free_dimension_override_by_name(name, side)
     # Threads that wait by turning would take whole cores between two images.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # an error is raised, and said once
     try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(files[NETWORK], options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the package's own classes, which have no common base
         raise RuntimeError(str(error)) from None
+    return lambda images: session.run(None, {"image": np.ascontiguousarray(images)})[0]
 
 
 def _by_openvino(files: Mapping[str, bytes], size: Size) -> Network:

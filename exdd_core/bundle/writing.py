@@ -54,7 +54,6 @@ PROGRAM = (
         "bundle/__init__.py",
         "bundle/engines.py",
         "bundle/manifest.py",
-        "bundle/nearest_rows.py",
         "bundle/program.py",
         "bundle/scorer.py",
     ),
@@ -104,7 +103,7 @@ def write(
     progress.advance()
     rows = _golden_rows(workspace, version)
     golden = [_golden(detector, row, number) for number, row in enumerate(rows)]
-    held = {scorer.ARRAYS: _npz(arrays), engines.NETWORK: network, engines.PRODUCT: _product(), **kept}
+    held = {scorer.ARRAYS: _npz(arrays), engines.NETWORK: network, **kept}
     for one, content, expected in golden:
         held |= {one["image"]: content, one["map"]: _npy(expected)}
     manifest = _manifest(workspace, version, detector, types, [one for one, _, _ in golden])
@@ -287,32 +286,6 @@ def _manifest(
         "positives": version.settings.get("positives", "real"),
         "digests": {},
     }
-
-
-def _product() -> bytes:
-    """ONNX of the product by which ONNX Runtime finds the nearest rows; see `engines.rough_product`."""
-    import onnx
-    from onnx import TensorProto, helper
-
-    quantized = helper.make_node("DynamicQuantizeLinear", ["queries"], ["small", "step", "zero"])
-    inputs = ["small", "rows", "step", "steps", "zero", "", "lengths"]
-    product = helper.make_node("MatMulIntegerToFloat", inputs, ["products"], domain="com.microsoft")
-    given = {
-        "queries": (TensorProto.FLOAT, ["q", "d"]),
-        "rows": (TensorProto.INT8, ["d", "n"]),
-        "steps": (TensorProto.FLOAT, ["n"]),
-        "lengths": (TensorProto.FLOAT, ["n"]),
-    }
-    graph = helper.make_graph(
-        [quantized, product],
-        "product",
-        [helper.make_tensor_value_info(name, *told) for name, told in given.items()],
-        [helper.make_tensor_value_info("products", TensorProto.FLOAT, ["q", "n"])],
-    )
-    versions = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
-    made = helper.make_model(graph, opset_imports=versions, ir_version=9)
-    onnx.checker.check_model(made)
-    return made.SerializeToString()
 
 
 def _npz(arrays: dict[str, np.ndarray]) -> bytes:

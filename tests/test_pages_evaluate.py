@@ -249,6 +249,9 @@ def sweep(page: Page, workspace: Workspace) -> None:
     page.select_option(".ev-filters [name=sort]", "oldest")
     assert page.locator(".ev-run").last.get_attribute("data-id") == run.id
     page.click(".ev-rename")
+    page.set_viewport_size({"width": 933, "height": 900})
+    field, title = page.get_by_label("New name").bounding_box(), page.locator(".ev-title").bounding_box()
+    assert field and title and field["x"] + field["width"] <= title["x"] + title["width"] + 1
     page.get_by_label("New name").fill("")
     page.keyboard.press("Enter")
     page.locator(".evaluate .st-message", has_text="A measurement needs a name").wait_for()

@@ -8,13 +8,17 @@ from __future__ import annotations
 import gc
 import os
 import re
+import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
+
+# All that is imported while tests are collected stays; walking it would take a third of that time.
+gc.disable()
 
 # What must pass before anything lands tries the same examples every time; everywhere else new ones are looked for. No
 # example has a deadline: a busy machine takes its time.
@@ -87,6 +91,7 @@ def pytest_collection_finish() -> None:
     tests import and make a tenth as often."""
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
@@ -98,14 +103,27 @@ def real_data() -> Path:
     return folder
 
 
+def _made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that `make` fills, in the first worker that wants it; the others have copies."""
+    from filelock import FileLock
+
+    base = factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with FileLock(shared / f"{name}.lock"):
+        if not (whole := shared / name).exists():
+            make(unfinished := factory.mktemp("unfinished") / name)
+            unfinished.rename(whole)
+    return Path(shutil.copytree(whole, factory.mktemp("copies") / name))
+
+
 @pytest.fixture(scope="session")
 def demo_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small generated demo data set (read only)."""
     from exdd_core.datasets import demo
 
-    folder = tmp_path_factory.mktemp("demo") / "demo"
-    demo.generate(folder, seed=0, normal=15, defective=9)
-    return folder
+    return _made_once(
+        tmp_path_factory, "demo", lambda folder: demo.generate(folder, seed=0, normal=15, defective=9)
+    )
 
 
 @pytest.fixture(scope="session")
@@ -115,11 +133,12 @@ def demo_workspace(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory)
     from exdd_core.workspace import Workspace
     from exdd_core.workspace.imports import import_dataset
 
-    folder = tmp_path_factory.mktemp("demo_workspace") / "workspace"
-    workspace = Workspace.create(folder, backbone="efficientnet_lite0")
-    import_dataset(workspace, demo_dataset, name="demo")
-    build_bank(workspace, "demo")
-    return workspace
+    def make(folder: Path) -> None:
+        workspace = Workspace.create(folder, backbone="efficientnet_lite0")
+        import_dataset(workspace, demo_dataset, name="demo")
+        build_bank(workspace, "demo")
+
+    return Workspace.open(_made_once(tmp_path_factory, "demo_workspace", make))
 
 
 @pytest.fixture(scope="session")

@@ -215,7 +215,11 @@ def test_more_rows_than_the_memory_holds_are_thinned_and_still_covered(
     middles = 3 * rng.normal(size=(50, dimension))
     rows = (middles[rng.integers(50, size=20_500)] + rng.normal(size=(20_500, dimension))).astype(np.float32)
     rows[12_345] += 40  # a single strange patch must not be lost
-    found = coreset_of_blocks(iter(np.array_split(rows, 7)), len(rows), dimension, 200, 1)
+    told: list[tuple[str, int, int]] = []
+    progress = Progress(lambda p: told.append((p.stage, p.done, p.total)))
+    found = coreset_of_blocks(iter(np.array_split(rows, 7)), len(rows), dimension, 200, 1, progress)
+    thinning = [(done, of) for stage, done, of in told if stage == "Thinning the patches"]
+    assert thinning[0] == (0, 20_500) and thinning[-1] == (20_500, 20_500) and len(thinning) > 2
     assert len(set(found.tolist())) == 200 and 12_345 in found
     best = covering_radius(rows, rows[greedy_coreset(rows, 200, seed=1)])
     at_random = covering_radius(rows, rows[rng.permutation(len(rows))[:200]])

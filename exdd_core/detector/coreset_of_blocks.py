@@ -20,7 +20,7 @@ PROJECTION_DIM = 128
 MOST_ROWS = (
     5_000_000  # projected rows in memory, 2.6 GB; KolektorSDD2's normal training images have 4.6 million
 )
-THINNED_AT_ONCE = 4_096  # rows of which a share is kept where there are more than MOST_ROWS
+THINNED_AT_ONCE = 1_024  # rows of which a share is kept where there are more than MOST_ROWS
 
 
 def coreset_of_blocks(
@@ -47,7 +47,8 @@ def coreset_of_blocks(
     if count <= MOST_ROWS:
         projected = project_blocks(blocks, count, dimension, PROJECTION_DIM, seed)
         return select(projected, size, seed=seed, progress=progress, state=state)
-    numbers, projected = _thinned(_projected(blocks, dimension, PROJECTION_DIM, seed), count, seed)
+    several, progress = _projected(blocks, dimension, PROJECTION_DIM, seed), progress or Progress()
+    numbers, projected = _thinned(several, count, seed, progress)
     return numbers[select(projected, size, seed=seed, progress=progress, state=state)]
 
 
@@ -79,19 +80,24 @@ def _projected(
         yield rows if matrix is None else rows @ matrix
 
 
-def _thinned(several: Iterable[torch.Tensor], count: int, seed: int) -> tuple[np.ndarray, torch.Tensor]:
+def _thinned(
+    several: Iterable[torch.Tensor], count: int, seed: int, progress: Progress
+) -> tuple[np.ndarray, torch.Tensor]:
     """The numbers of MOST_ROWS of `count` rows, int64 ascending, and these rows: a share of every few."""
     numbers, kept = np.empty(MOST_ROWS, np.int64), torch.empty(0)
     seen = filled = 0
-    for part in (some for rows in several for some in rows.split(THINNED_AT_ONCE)):
-        wanted = MOST_ROWS * (seen + len(part)) // count - filled
-        if wanted:
-            own = np.sort(select(part, wanted, seed=seed))
-            if not filled:
-                kept = torch.empty(MOST_ROWS, part.shape[1], device=part.device)
-            kept[filled : filled + wanted] = part[own]
-            numbers[filled : filled + wanted] = seen + own
-        seen, filled = seen + len(part), filled + wanted
+    progress.begin("Thinning the patches", count)
+    for rows in several:
+        for part in rows.split(THINNED_AT_ONCE):
+            wanted = MOST_ROWS * (seen + len(part)) // count - filled
+            if wanted:
+                own = np.sort(select(part, wanted, seed=seed))
+                if not filled:
+                    kept = torch.empty(MOST_ROWS, part.shape[1], device=part.device)
+                kept[filled : filled + wanted] = part[own]
+                numbers[filled : filled + wanted] = seen + own
+            seen, filled = seen + len(part), filled + wanted
+        progress.advance(len(rows))
     return numbers, kept
 
 

@@ -2,7 +2,8 @@
 #   docker build -t exdd .                            for CPUs
 #   docker build -t exdd --build-arg DEVICE=cuda .    for NVIDIA GPUs; run it with --gpus all
 #   docker run -p 127.0.0.1:7860:7860 -v exdd:/data exdd    prints the address; its 0.0.0.0 is localhost outside
-# podman and buildah keep HEALTHCHECK with --format docker alone. Everything that stays is in /data. Words after the image's name take the place of CMD, as in
+# podman and buildah keep HEALTHCHECK with --format docker alone.
+# Everything that stays is in /data. Words after the image's name take the place of CMD, as in
 #   docker run -it -v exdd:/data exdd python -m exdd_core users add ann --role admin
 
 FROM python:3.11-slim-bookworm

@@ -25,7 +25,8 @@ MAX_BYTES = 256 * 2**20
 MAX_PIXELS = 80_000_000
 MAX_SIDE = 1_000_000  # of the PNG files that OpenCV reads
 TWELVE_BIT = 4095
-ORIENTATION = 0x0112  # the tag of EXIF data
+ORIENTATION, PHOTOMETRIC = 0x0112, 0x0106  # tags of EXIF data and TIFF files
+LAB = (8, 9, 10)  # photometric interpretations that OpenCV takes for RGB
 
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # a sentence says what is wrong with a file
 
@@ -106,6 +107,8 @@ def values_of(source: Source, label: str) -> np.ndarray:
     if kind == "PNG" and len(content) > 24:  # which promises most in fewest bytes
         width, height = struct.unpack(">II", content[16:24])
         require_size(width, height, label)
+    if kind == "TIFF" and _tag(content, "<" if content[:2] == b"II" else ">", PHOTOMETRIC) in LAB:
+        raise BadInput(f"{label} holds L*a*b* colours; save it in grey or RGB.")
     if kind == "PPM":
         content += b"\n"  # OpenCV wants something after the last number
     try:
@@ -118,6 +121,8 @@ def values_of(source: Source, label: str) -> np.ndarray:
     stored = _whole_numbers(stored, label)
     if kind == "PPM" and stored.dtype == np.uint8 and (white := _white(content)) < 255:
         stored = np.rint(np.minimum(stored, white) * (255 / white)).astype(np.uint8)
+    if kind == "PNG" and stored.ndim == 2 and (seen_through := _transparent_grey(content)) is not None:
+        stored = np.where(stored == seen_through, 0, stored).astype(stored.dtype)
     if stored.ndim == 3 and stored.shape[2] == 4:
         stored = _on_black(stored, multiplied=kind == "TIFF")
     upright = stored if kind == "TIFF" else turned(stored, _orientation(content))  # OpenCV turns TIFF itself
@@ -166,6 +171,15 @@ def _on_black(stored: np.ndarray, multiplied: bool) -> np.ndarray:
     return colours if multiplied else np.rint(colours * (opaque.astype(np.float32) / 255)).astype(np.uint8)
 
 
+def _transparent_grey(content: bytes) -> int | None:
+    """The grey value that a PNG file without colours calls transparent, which OpenCV does not; None where none is."""
+    at, bits = content.find(b"tRNS", 33, content.find(b"IDAT")), content[24]
+    if at < 0 or content[25] != 0:  # 0: grey without alpha
+        return None
+    value = int.from_bytes(content[at + 4 : at + 6], "big")
+    return value * 255 // (2**bits - 1) if bits < 8 else value
+
+
 def _white(content: bytes) -> int:
     """The value of white in the header of a PGM or PPM file; 255 for a bitmap, which has none."""
     blank = rb"(?:\s|#[^\n]*\n)+"
@@ -180,19 +194,20 @@ def _orientation(content: bytes) -> int:
         while at >= 0:
             before = content[max(0, at - 8) : at]
             if before.endswith((b"Exif\0\0", b"eXIf")) or before.startswith(b"EXIF"):
-                return _tag(content[at:], order)
+                return _tag(content[at:], order, ORIENTATION)
             at = content.find(header, at + 1)
     return 1
 
 
-def _tag(exif: bytes, order: str) -> int:
-    """The value of the orientation in the first directory of EXIF data. order: "<" or ">", of bytes."""
+def _tag(exif: bytes, order: str, wanted: int) -> int:
+    """The value of a tag in the first directory of EXIF data or a TIFF file; 1 where it lacks. order: "<" or ">", of
+    bytes."""
     try:
         (start,) = struct.unpack_from(f"{order}I", exif, 4)
         (count,) = struct.unpack_from(f"{order}H", exif, start)
         entries = (
             struct.unpack_from(f"{order}HHIH", exif, start + 2 + 12 * number) for number in range(count)
         )
-        return next((value for name, _, _, value in entries if name == ORIENTATION), 1)
+        return next((value for name, _, _, value in entries if name == wanted), 1)
     except struct.error:  # malformed EXIF data do not make the pixels unreadable
         return 1

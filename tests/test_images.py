@@ -129,6 +129,15 @@ def test_twelve_bits_in_sixteen_are_scaled_by_twelve() -> None:
 
 def test_floating_point_images_are_refused() -> None:
     refused(saved(Image.fromarray(np.ones((20, 20), dtype=np.float32)), "TIFF"), "floating-point")
+    refused(saved(Image.frombytes("LAB", (20, 20), bytes(1200)), "TIFF"), "holds L")
+
+
+@pytest.mark.parametrize("bits", [1, 8])
+def test_a_grey_value_that_is_transparent_is_black(bits: int) -> None:
+    grey = Image.fromarray(np.tile(np.uint8([0, 255]), (20, 10)))
+    content = io.BytesIO()
+    grey.convert("1" if bits == 1 else "L").save(content, "PNG", transparency=1 if bits == 1 else 255)
+    assert b"tRNS" in content.getvalue() and not read_image(content.getvalue()).any()
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -134,7 +134,7 @@ def test_floating_point_images_are_refused() -> None:
 
 @pytest.mark.parametrize("bits", [1, 8])
 def test_a_grey_value_that_is_transparent_is_black(bits: int) -> None:
-    grey = Image.fromarray(np.tile(np.uint8([0, 255]), (20, 10)))
+    grey = Image.fromarray(np.tile(np.array([0, 255], dtype=np.uint8), (20, 10)))
     content = io.BytesIO()
     grey.convert("1" if bits == 1 else "L").save(content, "PNG", transparency=1 if bits == 1 else 255)
     assert b"tRNS" in content.getvalue() and not read_image(content.getvalue()).any()

@@ -8,9 +8,10 @@ change places. No test image is looked at.
 
 Apart: whether a classifier tells paintings of one type from real defects of it (`evaluation/resemblance.py`).
 
-Table: what the same ways of painting give on the held-out fold where 0, 3, 8 or all defective parts are known and
-lend what is painted; they are accepted unseen. Folds are kept as JSON in OUT/painting, so that a run that was
-interrupted goes on. `--steps transfer --datasets tiles --seeds 0 --folds 1` takes minutes, all of it hours.
+Table: what placed ways give on held-out folds (`painting_table`).
+
+Folds are kept as JSON in OUT/painting, so that a run that was interrupted goes on. `--steps transfer --datasets tiles
+--seeds 0 --folds 1` takes minutes, all of it hours.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import argparse
 import itertools
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypedDict
@@ -28,16 +29,15 @@ import numpy as np
 
 from exdd_core import datasets
 from exdd_core.datasets import DEFECT, Record
-from exdd_core.detector import Detector, Settings, context
+from exdd_core.detector import context
 from exdd_core.detector.examples import Marked
 from exdd_core.evaluation.resemblance import Pooled, Resemblance, Test, compare
 from exdd_core.images import Size
-from tests.bench import oracle, real_images
+from tests.bench import painting_table, real_images
 from tests.bench.contact_sheet import PROMPTS
-from tests.bench.grid import FOLDERS, FOLDS, Images
-from tests.bench.ways import WAYS, Reader, Side, paint, patches_of
+from tests.bench.grid import FOLDERS, FOLDS
+from tests.bench.ways import PAINTED, WAYS, Reader, Side, paint, patches_of
 
-PAINTED = 40
 APART = 12  # paintings of each type
 SHAPES_OF = {  # generated masks for a defect of this kind
     "blowhole": ("spot",),
@@ -47,7 +47,6 @@ SHAPES_OF = {  # generated masks for a defect of this kind
     "uneven": ("blotch",),
     "defect": ("crack",),  # the commutators'
 }
-KNOWN = {known: parts for known, parts in oracle.KNOWN.items() if known != "1"}
 SAMPLED = 60  # normal images of a half whose patches are compared
 
 
@@ -71,9 +70,9 @@ def main(options: argparse.Namespace) -> None:
             show_transfer(name, [transferred(data / folder, size, kept, name, *one) for one in chosen])
         if "apart" in steps:
             show_apart(name, apart(data / folder, size, kept, name, *chosen[0]))
-        if "table" in steps:
-            show_table(name, list(tables(data / folder, size, kept, name, chosen)))
         print(f"({name}: {time.monotonic() - began:.0f} s)")
+    if "table" in steps:
+        painting_table.run(data, kept, options.datasets.split(","), seeds, options.folds)
 
 
 # --- transfer -----------------------------------------------------------------------------------------
@@ -214,72 +213,3 @@ def show_apart(name: str, found: dict[str, dict[str, Resemblance]]) -> None:
                     f"distance {one.kid:.2f} (real {one.kid_real:.2f} +- {one.kid_spread:.2f}), diversity "
                     f"{one.diversity:.2f}, copies {100 * (one.copies or 0):.0f} %"
                 )
-
-
-# --- on held-out folds --------------------------------------------------------------------------------
-
-
-def tables(
-    root: Path, size: Size, kept: Path, name: str, chosen: Sequence[tuple[int, int]]
-) -> Iterator[dict[str, oracle.Cell]]:
-    """Of each seed and fold, the figures by "known parts, way"."""
-    images: Images | None = None
-    for seed, fold in chosen:
-        file = kept / f"table_{name}_{seed}_{fold}.json"
-        found: dict[str, oracle.Cell] = json.loads(file.read_text()) if file.is_file() else {}
-        if set(cells()) - set(found):
-            images = images or Images.read(root, size)
-            for cell, figures in _measured(images, seed, fold, found):
-                found[cell] = figures
-                file.write_text(json.dumps(found))
-        yield found
-
-
-def cells() -> list[str]:
-    """ "known parts, way" of every row of the table; what lends itself needs a known part."""
-    rows = [(known, way) for known in KNOWN for way in ("none", "perfect", *WAYS)]
-    return [
-        f"{known}, {way}"
-        for known, way in rows
-        if (known, way) != ("all", "perfect") and not (known == "0" and way in WAYS and WAYS[way].lent)
-    ]
-
-
-def _measured(
-    images: Images, seed: int, fold: int, there: Mapping[str, oracle.Cell]
-) -> Iterator[tuple[str, oracle.Cell]]:
-    """The figures of the cells that are not there yet, all on one negative bank."""
-    normals, every, test = images.sides(seed, fold, None)
-    detector = Detector(images.backbone, Settings(size=images.size, seed=seed))
-    detector.fit_patches(images.patches.take(normals), images.patches.take([]))
-    read = Reader(images.root, images.size, images.backbone)
-    for cell in cells():
-        known, way = cell.split(", ", 1)
-        if cell in there:
-            continue
-        _, defects, _ = images.sides(seed, fold, KNOWN[known])
-        paintings: list[Marked] = []
-        if way == "perfect":
-            others = images.patches.take(sorted({*every} - {*defects}))
-            paintings = [oracle.as_painted(marked) for marked in others.marked()]
-        elif way != "none":
-            side = Side([images.records[i] for i in normals], [images.records[i] for i in defects])
-            made = paint(images.root, WAYS[way], side, np.random.default_rng([seed, fold]), PAINTED)
-            paintings = read.painted(way, made)
-        real = list(images.patches.take(defects).marked())
-        yield cell, oracle.cell_of(images, detector, [*real, *paintings], test, way == "perfect")
-
-
-def show_table(name: str, folds: list[dict[str, oracle.Cell]]) -> None:
-    """Means over folds, and what each way gains over none with the same known parts."""
-    print(f"\n{name}: mean over {len(folds)} folds, percent; in brackets against none")
-    print(f"{'known':>6s} {'painted':<22s}" + "".join(f"{c.replace('_', ' '):>20s}" for c in oracle.COLUMNS))
-    mean = {
-        cell: np.array([100 * np.mean([f[cell]["figures"][c] for f in folds]) for c in oracle.COLUMNS])
-        for cell in cells()
-    }
-    for cell, own in mean.items():
-        known, way = cell.split(", ", 1)
-        both = zip(own, own - mean[f"{known}, none"], strict=True)
-        columns = [f"{value:.1f} ({gain:+.1f})" for value, gain in both]
-        print(f"{known:>6s} {way:<22s}" + "".join(f"{column:>20s}" for column in columns))

@@ -25,6 +25,7 @@ from exdd_core.synthesis.mask_spec import SHAPES, MaskSpec
 from exdd_core.synthesis.masks import realise
 from exdd_core.synthesis.request import Donor, PaintRequest
 
+PAINTED = 40  # by each way
 EVERY = 8  # every how many patches of a normal image are compared
 # Image, measured mask, what it was painted into, and the donor's part.
 Painted = tuple[np.ndarray, np.ndarray, Record, str]

@@ -12,6 +12,7 @@ an order in which whatever is finished is balanced: another fold of another seed
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -35,11 +36,6 @@ from tests.bench.ways import PAINTED, WAYS, Reader, Side, paint
 
 KNOWN = {known: parts for known, parts in oracle.KNOWN.items() if known != "1"}
 PLACED = [way for way, one in WAYS.items() if one.placed]
-CHEAP, LONGER, LONGEST = (
-    "3",
-    "8",
-    "all",
-)  # known parts; holding many back in turn takes longest, so those come last
 
 
 class Cell(TypedDict):
@@ -60,39 +56,44 @@ Cells = dict[str, Cell]
 
 
 def stages() -> list[list[str]]:
-    """ "known parts, way" of every row, and "..., recommended", in the order in which all folds are gone through."""
-    rows = [(known, way) for known in KNOWN for way in ("none", "perfect", *PLACED)]
-    every = [
-        f"{known}, {way}"
-        for known, way in rows
-        if (known, way) != ("all", "perfect") and not (known == "0" and way in WAYS and WAYS[way].lent)
-    ]
-    first, *others = (
-        [f"{known}, {way}, recommended" for way in PLACED] for known in (CHEAP, LONGER, LONGEST)
-    )
-    return [every + first, *others]
+    """ "known parts, way" of every row, and "..., recommended", in the order in which they are worth their time."""
+
+    def every(*several: str) -> list[str]:
+        rows = [(known, way) for known in several for way in ("none", "perfect", *PLACED)]
+        return [f"{known}, {way}" for known, way in rows if _makes_sense(known, way)]
+
+    def advised(known: str) -> list[str]:
+        return [f"{known}, {way}, recommended" for way in PLACED]
+
+    return [every("0", "3") + advised("3"), every("8", "all"), advised("8"), advised("all")]
 
 
-def balanced(seeds: Sequence[int], folds: int) -> list[tuple[int, int]]:
-    """Seeds and folds, (0, 0), (1, 1), (2, 2), (0, 1) ..., of the first so many folds."""
-    return [(seed, (at + shift) % folds) for shift in range(folds) for at, seed in enumerate(seeds)]
+def _makes_sense(known: str, way: str) -> bool:
+    """Not where nothing is left for perfect paintings, nor where there is no defect to lend."""
+    return (known, way) != ("all", "perfect") and not (known == "0" and way in WAYS and WAYS[way].lent)
+
+
+def order(seeds: Sequence[int], folds: int) -> Iterator[tuple[list[str], int, int]]:
+    """Cells with their seed and fold: those of (0, 0), (1, 1), (2, 2), then of (0, 1), (1, 2) ...; the longest last."""
+    rounds = [[(seed, (at + shift) % folds) for at, seed in enumerate(seeds)] for shift in range(folds)]
+    first, second, *longest = stages()
+    for some in rounds:
+        yield from ((stage, seed, fold) for stage in (first, second) for seed, fold in some)
+    yield from ((stage, seed, fold) for stage in longest for some in rounds for seed, fold in some)
 
 
 def run(data: Path, kept: Path, names: Sequence[str], seeds: Sequence[int], folds: int | None) -> None:
     """Fill the cells that are missing, and print the table."""
     images: dict[str, Images] = {}
-    for stage in stages():
-        for seed, fold in balanced(seeds, folds or FOLDS):
-            for name in names:
-                file = kept / f"held_out_{name}_{seed}_{fold}.json"
-                found: Cells = json.loads(file.read_text()) if file.is_file() else {}
-                missing = [cell for cell in stage if cell not in found]
-                if missing and name not in images:
-                    images[name] = Images.read(data / FOLDERS[name][0], FOLDERS[name][1])
-                if missing:
-                    for cell in Fold(images[name], seed, fold).fill(missing, found):
-                        found[cell[0]] = cell[1]
-                        file.write_text(json.dumps(found))
+    for (stage, seed, fold), name in itertools.product(order(seeds, folds or FOLDS), names):
+        file = kept / f"held_out_{name}_{seed}_{fold}.json"
+        found: Cells = json.loads(file.read_text()) if file.is_file() else {}
+        missing = [cell for cell in stage if cell not in found]
+        if missing and name not in images:
+            images[name] = Images.read(data / FOLDERS[name][0], FOLDERS[name][1])
+        for cell, own in Fold(images[name], seed, fold).fill(missing, found) if missing else ():
+            found[cell] = own
+            file.write_text(json.dumps(found))
     for name in names:
         show(name, [json.loads(file.read_text()) for file in sorted(kept.glob(f"held_out_{name}_*.json"))])
 
@@ -108,7 +109,7 @@ class Remembering(Bank):
         self, queries: np.ndarray, k: int = 1, without: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         asked = (
-            blake2b(np.ascontiguousarray(queries)).digest(),
+            blake2b(queries.tobytes()).digest(),
             k,
             b"" if without is None else without.tobytes(),
         )
@@ -231,7 +232,7 @@ def draws(records: Sequence[Record], parts: Sequence[str]) -> np.ndarray:
     others by themselves: float64 (1 + REPLICATES, parts). The first row is all ones."""
     defective, rng = {r.group for r in records if r.label == DEFECT}, np.random.default_rng(resampling.SEED)
     every: dict[str, np.ndarray] = {}
-    for side in (defective, {r.group for r in records} - defective):
+    for side in filter(None, (defective, {r.group for r in records} - defective)):
         found = rng.multinomial(len(side), np.full(len(side), 1 / len(side)), REPLICATES)
         every |= dict(zip(sorted(side), found.T, strict=True))
     return np.stack([np.append(1.0, every[part]) for part in parts], axis=1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from functools import lru_cache
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
@@ -16,7 +17,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pages import html
+from pages import html, joined
 from pages.guard import controls
 from pages.guard.visitors import visitor_of_request
 from pages.who import WHO
@@ -24,21 +25,28 @@ from pages.who import WHO
 TITLE = "ExDD Workbench"
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 EDITION = re.compile("[0-9a-f]{12}/")
+STYLES = "joined/styles.css"
+SCRIPTS = {path: f"joined/{path.strip('/') or 'inspect'}.js" for path in html.PAGES.values()}
+EVERYWHERE = ("jobs", "lists", "next")  # folders with the scripts of what all pages have
 _NAMED: set[str] = set()  # editions that pages of this process have named
 
 
 class Look(StaticFiles):
-    """Serves only the scripts, styles and pictures in `assets`, below the edition that a page names.
+    """Serves only the styles and pictures in `assets`, and its scripts and styles joined to one file each for a page.
 
-    Modules import each other by relative addresses, so all of them carry the edition of their page, and a browser keeps
-    its copies without asking. Below an edition of another program it gets the files of this one, and asks each time.
+    A page names them below their edition, so a browser keeps its copies without asking. Below an edition of another
+    program it gets the files of this one, and asks each time.
     """
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         edition, _, file = path.partition("/") if EDITION.match(path) else ("", "", path)
-        if not _is_served(ASSETS / file):
+        if file == STYLES or file in SCRIPTS.values():
+            kind = "text/css" if file == STYLES else "text/javascript"
+            response = Response(await run_in_threadpool(_joined, file, _edition()), media_type=kind)
+        elif _is_served(ASSETS / file) and not file.endswith(".js"):
+            response = await super().get_response(file, scope)
+        else:
             raise HTTPException(status_code=404)
-        response = await super().get_response(file, scope)
         kept = edition in _NAMED
         response.headers["Cache-Control"] = "private, max-age=31536000, immutable" if kept else "no-cache"
         return response
@@ -54,33 +62,31 @@ def _edition() -> str:
     return name
 
 
+@lru_cache(maxsize=16)
+def _joined(name: str, edition: str) -> str:
+    """The styles of all pages or the script of one, of this edition."""
+    if name == STYLES:
+        return joined.styles(ASSETS, _looks("*.css", "*/*.css"))
+    own = (*EVERYWHERE, Path(name).stem)
+    return joined.script(ASSETS, [folder for folder in own if (ASSETS / folder / "page.js").is_file()])
+
+
 def _is_served(file: Path) -> bool:
     tools = "node_modules" in file.parts or file.name.endswith((".test.js", ".config.js"))
     return file.suffix in {".css", ".js", ".png", ".svg"} and not tools
 
 
 def _head(path: str) -> str:
-    """The first elements in the <head> of the page at `path`: title, theme, styles and the page's modules.
+    """The first elements in the <head> of the page at `path`: title, theme, styles and the page's script.
 
-    A module's `start` becomes `exdd.FOLDER` for Gradio's `js_on_load`. Gradio adds its own `head` only after the page
+    A folder's `start` becomes `exdd.FOLDER` for Gradio's `js_on_load`. Gradio adds its own `head` only after the page
     is shown, which would flash in the wrong colours.
     """
     icon = '<link rel="icon" href="./look/logo.svg">'  # else browsers ask for one above the prefix
     lines = [f"<title>{TITLE}</title>", icon, f"<script>{(ASSETS / 'frame.js').read_text('utf-8')}</script>"]
     look = f"./look/{_edition()}"
-    for file in _looks("*.css", "*/*.css"):
-        lines.append(f'<link rel="stylesheet" href="{look}/{file}">')
-    folders = [
-        folder
-        for folder in ("jobs", "lists", "next", path.strip("/") or "inspect")
-        if (ASSETS / folder / "page.js").is_file()
-    ]
-    for file in _looks(*(f"{folder}/*.js" for folder in ("shared", *folders))):
-        lines.append(f'<link rel="modulepreload" href="{look}/{file}">')
-    imports = "".join(
-        f'import {{ start as {folder} }} from "{look}/{folder}/page.js"; ' for folder in folders
-    )
-    lines.append(f'<script type="module">{imports}window.exdd = {{ {", ".join(folders)} }};</script>')
+    lines.append(f'<link rel="stylesheet" href="{look}/{STYLES}">')
+    lines.append(f'<script type="module" src="{look}/{SCRIPTS[path]}"></script>')
     return "\n".join(lines) + _visitor(path)
 
 

@@ -54,6 +54,7 @@ def missing(reason: str) -> None:
     pytest.skip(reason)
 
 
+@pytest.hookimpl(optionalhook=True)  # without pytest-xdist, too
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Give the tests of a file to one worker, as those of all files that load diffusers, which takes many seconds."""
     from xdist.scheduler import LoadFileScheduling

@@ -127,6 +127,7 @@ def test_only_what_pages_show_is_served_of_assets(address: str) -> None:
         "sign_in.html",
         "package.json",
         "eslint.config.js",
+        "inspect/page.js",
         "../app.py",
         "%2e%2e/app.py",
     ):
@@ -140,8 +141,17 @@ def test_only_what_pages_show_is_served_of_assets(address: str) -> None:
     assert len({answer.text for answer in asked.values()}) == 1
     kept = [answer.headers["cache-control"].endswith("immutable") for answer in asked.values()]
     assert kept == [False, True, False]  # a browser asks again for files of an edition that no page named
-    for path in ("README.md", "../app.py", "node_modules/axe-core/axe.js"):
+    for path in (
+        "README.md",
+        "../app.py",
+        "node_modules/axe-core/axe.js",
+        "joined/none.js",
+        "joined/../frame.js",
+    ):
         assert httpx.get(f"{address}look/{named}/{path}").status_code == 404, path
+    for path in ("joined/styles.css", "joined/inspect.js"):
+        answer = httpx.get(f"{address}look/{named}/{path}")
+        assert answer.headers["cache-control"].endswith("immutable") and len(answer.text) > 10_000
 
 
 # --- odd calls ----------------------------------------------------------------------------------------------------

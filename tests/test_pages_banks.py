@@ -23,8 +23,10 @@ from exdd_core.experiments import evaluation
 from exdd_core.experiments.specs import EvaluateSpec
 from exdd_core.images import read_mask
 from exdd_core.progress import Progress
-from exdd_core.workspace import Workspace, candidates, decisions
+from exdd_core.workspace import Workspace, candidates, decisions, thresholds
+from exdd_core.workspace.thresholds import Choice
 from exdd_core.workspace.versions import roll_back
+from pages.html import inspect_url
 from tests import plates, tiny_umap
 from tests.browser import COVERED, SLOW, serving, shoot, visit
 
@@ -303,3 +305,62 @@ def test_a_version_behind_what_was_decided_is_brought_in_line(
         ):
             answer: Any = page.request.get(f"{address}patch?{asked}")
             assert answer.status == 404 and words in answer.text()
+
+
+def test_what_got_worse_and_which_verdicts_differ_is_whole_in_small_windows(
+    address: str, page: Page, tmp_path: Path
+) -> None:
+    own = Workspace.open(tmp_path / "workspace")
+    tested = [row for row in own.images("plates", split="test") if row.mask is not None]
+    for row in tested:
+        assert row.mask is not None
+        curation.mark_missed(own, row.id, row.path, read_mask(row.mask, None, ""), "Ben")
+    thresholds.choose(own, own.bank("v1").id, Choice(value=500, way="hand", who="Ben"))  # it finds nothing
+    page.set_viewport_size({"width": 1280, "height": 720})
+    visit(page, f"{address}/banks")
+    page.locator("#due").get_by_text("v2").first.wait_for(timeout=SLOW)
+    form = page.locator(".column:has(> #build)")
+    assert form.evaluate("(form) => form.scrollWidth <= form.clientWidth")  # nothing of it beside the page
+    page.locator("#versions td.named").first.evaluate("(cell) => (cell.style.minWidth = '1200px')")
+    activate = page.get_by_role("button", name="Activate v1")
+    activate.dblclick()
+    asked = page.get_by_role("alertdialog", name="Activate v1")
+    asked.get_by_text(f"v1 is held back: it fails {len(tested)} of").wait_for(timeout=SLOW)
+    page.wait_for_function("document.activeElement?.textContent === 'Leave it'")
+    whole = """(row) => { const frame = row.closest('.wide').getBoundingClientRect();
+      return [...row.querySelectorAll('li, strong, button')].every((one) => {
+        const box = one.getBoundingClientRect();
+        return box.left >= frame.left && box.right <= frame.right;
+      }) }"""
+    page.locator("#versions td.named").first.evaluate("(cell) => (cell.style.minWidth = '1200px')")
+    for left in (0, 900):
+        page.locator("#versions .wide").evaluate(f"(list) => (list.scrollLeft = {left})")
+        assert asked.evaluate(whole)
+    assert asked.get_by_role("link", name=tested[0].id).get_attribute("href") == inspect_url(tested[0].id)
+    shoot(page, "banks-held-back")
+    asked.get_by_role("button", name="Leave it").click()
+    activate.wait_for()
+    assert own.bank().name == "v2"
+
+    page.set_viewport_size({"width": 933, "height": 600})
+    score = page.locator("#verdicts [data-act=score]")
+    for _ in range(2):
+        left = score.count()
+        score.first.click()
+        page.wait_for_function(
+            f"document.querySelectorAll('#verdicts [data-act=score]').length < {left}", timeout=SLOW
+        )
+    card = page.locator(".changed button").first
+    lines = card.locator(".under").all_inner_texts()
+    assert lines[0].startswith("v2 defect ") and re.match("v1 (normal|not sure) ", lines[1])
+    heights = [line.bounding_box() for line in card.locator("span.under").all()]
+    assert heights[0] and heights[1] and heights[1]["y"] >= heights[0]["y"] + heights[0]["height"]
+    assert card.locator("img").evaluate("(picture) => getComputedStyle(picture).objectFit") == "contain"
+    card.click()
+    page.locator(".both img").nth(1).wait_for(timeout=SLOW)
+    filled = "(one) => one.getBoundingClientRect().width / one.closest('.both').clientWidth"
+    assert page.locator(".both img").first.evaluate(filled) > 0.45
+    bar = page.locator(".both-scale i").bounding_box()
+    assert bar and bar["width"] > 100
+    page.locator(".both").scroll_into_view_if_needed()
+    shoot(page, "banks-one-picture")

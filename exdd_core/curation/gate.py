@@ -35,6 +35,10 @@ class Seen:
     calibrated: float
     passes: bool
 
+    @property
+    def told(self) -> str:
+        return f"{self.verdict} {self.calibrated:.2f}".replace("-", "−")
+
 
 @dataclass(frozen=True)
 class Tried:
@@ -48,8 +52,8 @@ class Tried:
     @property
     def sentence(self) -> str:
         """The image with both verdicts, and whether the version is better or worse."""
-        was = "" if self.before is None else f"{self.before.verdict} {self.before.calibrated:.2f}, now "
-        told = f"{was}{self.after.verdict} {self.after.calibrated:.2f}"
+        was = "" if self.before is None else f"{self.before.told}, now "
+        told = was + self.after.told
         if self.after.passes:
             how = "better" if self.before is not None and not self.before.passes else "passes"
         else:

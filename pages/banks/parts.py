@@ -37,6 +37,11 @@ def under(line: str) -> str:
     return f'<span class="under">{text(line)}</span>'
 
 
+def two_lines(name: str) -> str:
+    """A name of a person's choice that takes two lines at most, and is whole in a hint."""
+    return f'<span class="two-lines" title="{text(name)}">{text(name)}</span>'
+
+
 def patch_url(bank: str, image: str, large: bool = False) -> str:
     """The address of a picture of an image with rows in a bank, see `pages.routes`."""
     asked = {"bank": bank, "image": image} | ({"large": "1"} if large else {})

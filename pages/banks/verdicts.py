@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
 
-from exdd_core.drawing import reduce
+from exdd_core.drawing import CALIBRATED, colour_scale, reduce
 from exdd_core.review import Review, sheet
 from exdd_core.review.differing import Differing, differing
 from exdd_core.sentences import count
@@ -114,16 +114,15 @@ class Verdicts:
         job.look_after(self.list.act(said(act), self.sides, shown, **answers.HIDDEN))
 
     def _both_html(self, id: str, *sides: str) -> str:
-        return f'<div class="both">{"".join(self._one_html(id, side) for side in sides)}</div>'
+        return f'<div class="both">{"".join(self._one_html(id, side) for side in sides)}</div>{_scale_html()}'
 
     def _one_html(self, id: str, side: str) -> str:
         bank, _, fusion = side.partition("/")
         made = self.review.by_fusion(id, bank, fusion)
         picture = sheet.single(reduce(made.pixels, SIDE), made.exdd, made.truth)
         score = f"{made.exdd.calibrated_score:.2f}" if made.exdd.is_judged else "–"
-        said = (
-            f"<strong>{text(made.bank.name)}</strong> {text(made.exdd.verdict)}, score {score} (threshold 1)"
-        )
+        verdict = _verdict_html(made.exdd.verdict)
+        said = f"<strong>{text(made.bank.name)}</strong> {verdict}, score {score} (threshold 1)"
         under = f'<span class="under">{text(made.exdd.fusion)} · {text(made.reason(made.exdd))}</span>'
         address = text(f"{html.inspect_url(id)}&bank={made.bank.name}")
         return (
@@ -142,32 +141,48 @@ def _list_html(
         for bank, left in zip(versions, missing, strict=True)
         if left
     )
-    some = " of those that both have scored" if any(missing) else f" of {count(total, 'test image')}"
+    pair = f"{text(first.name)} and {text(second.name)}"
+    some = ", of those that both have scored" if any(missing) else ""
     if found:
-        words = (
-            f"{text(second.name)} and {text(first.name)} judge {count(len(found), 'image')} otherwise{some}."
-        )
+        of = "" if some else f" of {total:,} test"
+        words = f"{pair} judge {len(found):,}{of} {'image' if total == 1 else 'images'} differently{some}."
     elif max(missing) == total:
-        words = "Which images they judge otherwise is known once both have scored the test images."
+        words = "Which images they judge differently is known once both have scored the test images."
     else:
-        words = f"{text(second.name)} and {text(first.name)} give the same verdict on all{some}."
-    lines = "".join(_line_html(one) for one in found[:SHOWN])
-    more = (
-        f'<li class="aside">and {len(found) - SHOWN:,} more in the list below</li>'
-        if len(found) > SHOWN
-        else ""
-    )
+        words = f"{pair} give the same verdict on all{some or ' of ' + count(total, 'test image')}."
+    lines = "".join(_line_html(one, versions) for one in found[:SHOWN])
+    left = len(found) - SHOWN
+    more = f'<li class="aside">and {left:,} more, first of "One picture"</li>' if left > 0 else ""
     listed = f'<ul class="changed">{lines}{more}</ul>' if found else ""
-    return f'<p class="only-head">{words}</p>{listed}<p class="actions">{scored}</p>'
+    buttons = f'<p class="actions">{scored}</p>' if scored else ""
+    return f'<p class="only-head">{words}</p>{listed}{buttons}'
 
 
-def _line_html(one: Differing) -> str:
-    scores = " → ".join(
-        "–" if side.score is None else f"{side.score:.2f}" for side in (one.second, one.first)
-    )
+def _line_html(one: Differing, versions: tuple[BankVersion, BankVersion]) -> str:
+    """An image with what each version says of it, in the order of the versions."""
     picture = f'<img loading="lazy" alt="" src="{html.thumbnail_url(one.id)}">'
-    words = f"{text(one.second.verdict)} → {text(one.first.verdict)}"
+    said = "".join(
+        f'<span class="under"><strong>{text(bank.name)}</strong> {_verdict_html(side.verdict)} '
+        f"{'–' if side.score is None else f'{side.score:.2f}'.replace('-', '−')}</span>"
+        for bank, side in zip(versions, (one.first, one.second), strict=True)
+    )
+    name = text(one.id.rpartition("/")[2])
     return (
         f'<li><button type="button" data-act="look" data-id="{text(one.id)}" title="{text(one.id)}">{picture}'
-        f'<span>{words}</span><span class="under">{scores}</span></button></li>'
+        f'<span class="changed-name">{name}</span>{said}</button></li>'
+    )
+
+
+def _verdict_html(verdict: str) -> str:
+    return f'<span class="verdict {text(verdict.replace(" ", "-"))}">{text(verdict)}</span>'
+
+
+def _scale_html() -> str:
+    """Which colour of both heatmaps stands for which score; 0 is the median of normal, 1 the threshold."""
+    colours = ", ".join(f"rgb({r} {g} {b})" for r, g, b in colour_scale(9)[::-1, 0].tolist())
+    low, high = (f"{value:.0f}" for value in CALIBRATED)
+    return (
+        f'<p class="both-scale under"><span>{low} median normal</span>'
+        f'<i style="background: linear-gradient(to right, {colours})"></i><span>{high} and above · 1, '
+        "the threshold, in the middle</span></p>"
     )

@@ -26,6 +26,13 @@ ANSWERED_JS = """() => requestAnimationFrame(() => requestAnimationFrame(() => {
   document.querySelector('#build .note')?.scrollIntoView({ block: 'nearest' });
 }))"""
 
+# What a row asks is whole in sight, and the keyboard is at the answer that changes nothing.
+ASKED_JS = """() => requestAnimationFrame(() => requestAnimationFrame(() => {
+  const asked = document.querySelector('#versions .confirm');
+  asked?.closest('tr').scrollIntoView({ block: 'nearest' });
+  asked?.querySelector('input, [data-act=keep]').focus({ preventScroll: true });
+}))"""
+
 
 def confirm_row(bank: BankVersion, needed: str) -> str:
     """The question in place of the version's row. Keep it lies where the button was that asked. needed: by what, in
@@ -63,17 +70,25 @@ def name_row(bank: BankVersion) -> str:
 
 
 def held_row(bank: BankVersion, held: Gate) -> str:
-    """What got better and worse, in place of the row of a version that is held back, and the question."""
-    lines = "".join(f"<li>{text(line)}</li>" for line in held.lines)
-    buttons = "".join(
+    """What got better and worse, in place of the row of a version that is held back, and the question. What changes
+    something lies at the left, where no button was that somebody presses twice."""
+    lines = "".join(f"<li>{_linked(line, held)}</li>" for line in held.lines)
+    anyway, keep = (
         f'<button type="button" class="plain-button small" data-act="{act}" data-id="{text(bank.id)}">{shown}</button>'
         for act, shown in (("anyway", "Activate anyway"), ("keep", "Leave it"))
     )
     return _row_of(
-        f'<div class="confirm" role="alertdialog" aria-label="Activate {text(bank.name)}">'
-        f"<div><p><strong>{text(held.sentence)}</strong></p><ul>{lines}</ul></div>"
-        f'<span class="actions">{buttons}</span></div>'
+        f'<div class="confirm held" role="alertdialog" aria-label="Activate {text(bank.name)}">'
+        f"<div><p><strong>{text(held.sentence)}</strong></p><ul>{lines}</ul>{anyway}</div>"
+        f'<span class="actions">{keep}</span></div>'
     )
+
+
+def _linked(line: str, held: Gate) -> str:
+    """A line of the gate, whose image, where it begins with one, leads to Inspect."""
+    image = next((one.image for one in held.images if line == one.sentence), "")
+    link = f'<a href="{text(html.inspect_url(image))}">{text(image)}</a>' if image else ""
+    return link + text(line.removeprefix(image))
 
 
 def gone_row(name: str) -> str:

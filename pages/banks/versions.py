@@ -17,10 +17,11 @@ from exdd_core.workspace.versions import delete_bank, former, judging, pin_bank,
 from pages import answers, html
 from pages.banks.builder import Builder
 from pages.banks.comparison import Compared
-from pages.banks.parts import figure, under
+from pages.banks.parts import figure, two_lines, under
 from pages.banks.rows import Rows
 from pages.banks.version_rows import (
     ANSWERED_JS,
+    ASKED_JS,
     BEGUN_JS,
     COLUMNS,
     confirm_row,
@@ -229,7 +230,7 @@ class Versions:
             decided = aligning.catch_up(self.workspace, who or NOBODY)
             return refresh() | compared.again(pair) | {self.note: answers.say("done", decided.sentence)}
 
-        self.table.act(act, None, outputs, **answers.HIDDEN)
+        self.table.act(act, None, outputs, **answers.HIDDEN).then(None, js=ASKED_JS)
         mended = self.due.act(mend, compared.pair, [*outputs, *compared.shown], **answers.HIDDEN)
         mended.then(None, js=ANSWERED_JS)
         builder.job.look_after(mended)
@@ -281,7 +282,8 @@ def _version_row(bank: BankVersion, found: Measured | None, changes: int, judges
     """judges: the data set that this version judges, "" for none."""
     summary, settings = bank.summary, bank.settings
     tags = ' <span class="tag active">active</span>' if bank.active else ""
-    tags += f' <span class="tag">for {text(judges)}</span>' if judges and not bank.active else ""
+    judged = f' <span class="tag" title="It judges {text(judges)}">for {text(judges)}</span>'
+    tags += judged if judges and not bank.active else ""
     tags += ' <span class="tag">pinned</span>' if bank.pinned else ""
     since = f"{count(changes, 'change')} since" if changes else ""
     took = f"Took {html.duration(bank.seconds)}, {disk(bank)}"
@@ -294,7 +296,7 @@ def _version_row(bank: BankVersion, found: Measured | None, changes: int, judges
     cells = [
         f'<td class="{"whole" if bank.title == bank.name else "named"}" data-sort="{bank.number}">{version}</td>',
         f'<td class="whole" data-sort="{bank.created}" title="{took}">{made}</td>',
-        f'<td class="named">{text(bank.dataset)}{under(settings["size"])}</td>',
+        f'<td class="named">{two_lines(bank.dataset)}{under(settings["size"])}</td>',
         f'<td class="number">{summary["negative_rows"]:,} · {summary["positive_rows"]:,}{under(images)}</td>',
         f'<td class="number" data-sort="{reached or 0}">{figure(reached, 2)}</td>',
         f'<td class="number">{_measured_html(found)}</td>',

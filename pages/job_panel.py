@@ -200,7 +200,8 @@ def _searched(made: Searched) -> list[str]:
     best, *others = made["arms"]
     alike = sum(one["useful"] * best["tried"] == best["useful"] * one["tried"] > 0 for one in others)
     also = f"; {alike} more as much" if alike else ""
-    found = f"Of most use: {best['words']}, {best['useful']} of {best['tried']}{also}."
+    of_use = f"{best['useful']} of {count(best['tried'], 'painting')} visible, plausible and new"
+    found = f"Of most use: {best['words']} ({of_use}{also})."
     return [found if best["useful"] else "None was visible, plausible and new.", made["stopped"]]
 
 

@@ -24,6 +24,7 @@ from tests.browser import (
     MOVED,
     SIDEWAYS,
     SLOW,
+    STILL,
     chosen,
     holding,
     opened,
@@ -408,6 +409,7 @@ def test_a_search_spends_its_paintings_on_what_proves_useful(
     browser: Browser, address: str, workspace: Workspace
 ) -> None:
     with visiting(browser, 1400, 900) as page:
+        page.add_init_script(MOVED)
         page.goto(f"{address}studio")
         page.locator(".studio.st-ready").wait_for(timeout=SLOW)
         page.click("[data-kind=generated]")
@@ -419,8 +421,16 @@ def test_a_search_spends_its_paintings_on_what_proves_useful(
         shoot(page, "studio-search-axes")
         page.click(".st-startsearch")
         said(page, "Searching with 8 candidates")
+        toast, actions = (page.locator(one).bounding_box() for one in (".st-toast", ".st-actions"))
+        assert (
+            toast and actions and toast["x"] + toast["width"] <= actions["x"]
+        )  # how far it is stays in sight
+        page.evaluate(STILL)
         (job,) = (one for one in jobs.listed(workspace) if one.title == "Search 4 combinations: 8 candidates")
         until(page, lambda: jobs.get(workspace, job.id).state == "done")
+        page.wait_for_function("!document.querySelector('.st-job')", timeout=SLOW)
+        page.wait_for_timeout(500)
+        assert page.evaluate("window.moved") < 0.01, page.evaluate("window.movers")
         # What the tests before have left in the bank decides whether any is new to it.
         page.locator(".jobs-button").click()
         ended = page.locator(".jobs-entry", has_text=re.compile("Of most use: |None was visible"))

@@ -40,8 +40,13 @@ export function voice(page) {
     message.hidden = true; // it was about what the dialog held
   });
 
-  /** @param {string | import("./dom.js").Child[]} words @param {Kind} [kind] */
-  const say = (words, kind = "error") => {
+  /**
+   * @param {string | import("./dom.js").Child[]} words
+   * @param {Kind} [kind]
+   * @param {boolean} [over] whether it lies over the page, which it does not move: nobody pressed anything for it
+   */
+  const say = (words, kind = "error", over = false) => {
+    message.classList.toggle("st-over", over);
     // An open dialog covers the page.
     const inside = dialog?.open && dialog.querySelector(".st-inside");
     if (inside) inside.prepend(message);

@@ -51,7 +51,7 @@ export const refresher = (studio) =>
 async function tellEnd({ call, say, toast }, id) {
   const { said, way, whole } = await call("ended", { id });
   if (said && whole) toast(`${said} ${way}`);
-  else if (said) say(`${said} ${way}`.trim(), way ? "info" : "error");
+  else if (said) say(`${said} ${way}`.trim(), way ? "info" : "error", true);
 }
 
 /** Show more of them. @param {Studio} studio */

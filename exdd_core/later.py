@@ -75,11 +75,23 @@ def _imported(name: str) -> ModuleType:
     return importlib.import_module(name)
 
 
+_loading = threading.Event()
+
+
 def load() -> None:
     """Import them all now, so that nobody waits for them later."""
-    for one in globals().copy().values():
-        if isinstance(one, _Later):
-            _imported(one._name)
+    _loading.set()
+    try:
+        for one in globals().copy().values():
+            if isinstance(one, _Later):
+                _imported(one._name)
+    finally:
+        _loading.clear()
+
+
+def is_loading() -> bool:
+    """Whether `load` is at it: whoever needs one of them meanwhile waits."""
+    return _loading.is_set()
 
 
 torch = _Later("torch")

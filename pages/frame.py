@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import gradio as gr
 
-from exdd_core import jobs
+from exdd_core import jobs, later
 from exdd_core.workspace import context, doctor, unchanged, unfitted
 from pages import html, next_steps
 from pages.answers import answering, markup, on_load
@@ -93,7 +93,11 @@ class Act(Question):
 
 def look(workspace: Workspace, asked: Look) -> Answer:
     """The data set and bank version that the tab works with, those to choose from, and the jobs; only the `stamp` where
-    it equals the script's."""
+    it equals the script's. loading: whether what takes seconds to import is being imported."""
+    return {**_looked(workspace, asked), "loading": later.is_loading()}
+
+
+def _looked(workspace: Workspace, asked: Look) -> Answer:
     known, state = (str(workspace.path), context.dataset(), asked.stamp), unchanged.state(workspace)
     if state is not None and _LOOKED.get(known) == state:
         return {"stamp": asked.stamp}

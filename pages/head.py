@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from exdd_core import later
 from pages import html, joined
 from pages.guard import controls
 from pages.guard.visitors import visitor_of_request
@@ -28,6 +29,13 @@ EDITION = re.compile("[0-9a-f]{12}/")
 STYLES = "joined/styles.css"
 SCRIPTS = {path: f"joined/{path.strip('/') or 'inspect'}.js" for path in html.PAGES.values()}
 EVERYWHERE = ("jobs", "lists", "next")  # folders with the scripts of what all pages have
+# Said by the page itself: what it asks the server may not be answered while PyTorch is read from a cold disk.
+LOADING = """<style id="exdd-loading">body::after {
+  content: "Loading PyTorch. The first time takes up to half a minute; then the page goes on by itself.";
+  position: fixed; z-index: 90; left: 50%; bottom: 32px; width: max-content; max-width: calc(100vw - 64px);
+  padding: 12px 16px; transform: translateX(-50%); box-sizing: border-box; color: #fff; background: #232831;
+  border: 1px solid #4d5664; border-radius: 8px; font: 14px/20px system-ui, sans-serif;
+}</style>"""
 _NAMED: set[str] = set()  # editions that pages of this process have named
 
 
@@ -87,7 +95,7 @@ def _head(path: str) -> str:
     look = f"./look/{_edition()}"
     lines.append(f'<link rel="stylesheet" href="{look}/{STYLES}">')
     lines.append(f'<script type="module" src="{look}/{SCRIPTS[path]}"></script>')
-    return "\n".join(lines) + _visitor(path)
+    return "\n".join(lines) + _visitor(path) + (LOADING if later.is_loading() else "")
 
 
 def _visitor(path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from exdd_core import jobs, studio
+from exdd_core import jobs, later, studio
 from exdd_core.banks.building import build_bank
 from exdd_core.banks.detectors import load_detector
 from exdd_core.progress import Progress
@@ -438,3 +439,34 @@ def test_a_search_spends_its_paintings_on_what_proves_useful(
         shoot(page, "studio-search-done")
     result: Any = jobs.get(workspace, job.id).result
     assert sum(arm["tried"] for arm in result["arms"]) == 8
+
+
+def test_a_page_says_at_once_that_pytorch_is_being_loaded(
+    browser: Browser, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = "getComputedStyle(document.body, '::after').content"
+    over = threading.Event()
+    monkeypatch.setattr(later, "_imported", lambda name: over.wait(60))
+    loading = threading.Thread(target=later.load)
+    loading.start()
+    try:
+        with visiting(browser, 1400, 900) as page:
+            page.add_init_script(MOVED)
+            page.route("**/component_server**", lambda route: None)  # no call is answered
+            page.goto(f"{address}curate")
+            page.wait_for_function(f"document.body && {words}.includes('Loading PyTorch')")
+            page.unroute_all(behavior="ignoreErrors")
+            page.goto(f"{address}curate")
+            page.locator(".frame-chips").wait_for(timeout=SLOW)
+            page.wait_for_timeout(500)
+            assert "Loading PyTorch" in page.evaluate(words)  # also once the header knows its jobs
+            shoot(page, "loading-pytorch")
+            over.set()
+            page.wait_for_function(f"{words} === 'none'")
+            assert page.evaluate("window.moved") < 0.01, page.evaluate("window.movers")
+            page.reload()
+            page.locator(".frame-chips").wait_for(timeout=SLOW)
+            assert page.evaluate(words) == "none"
+    finally:
+        over.set()
+        loading.join()

@@ -80,7 +80,8 @@ function asker(store, call) {
   /** @param {{ act: string, id?: string }} argument */
   return async (argument) => {
     try {
-      store.patch({ ...(await call("act", argument)), said: "" });
+      const { stamp, dataset, chips, jobs } = await call("act", argument);
+      store.patch({ stamp, dataset, chips, jobs, said: "" });
     } catch (error) {
       store.patch({ said: sentence(error) });
     }
@@ -107,7 +108,7 @@ function looker(element, store, call) {
   }
   const wait = () => {
     const { jobs, open } = store.get();
-    if (open || split(jobs).waiting.length) return QUICK;
+    if (open || split(jobs).waiting.length || document.getElementById("exdd-loading")) return QUICK;
     return Date.now() - there > AWAY ? SELDOM : SLOW;
   };
   async function look() {
@@ -116,7 +117,9 @@ function looker(element, store, call) {
     looking = true;
     try {
       // Without a change the answer holds only the stamp.
-      store.patch(await call("look", { stamp: store.get().stamp }));
+      const { loading, ...seen } = await call("look", { stamp: store.get().stamp });
+      if (!loading) document.getElementById("exdd-loading")?.remove(); // the words of pages/head.py
+      store.patch(seen);
     } catch {
       store.patch({ stamp: "" }); // a failure is shown on the next click; the next request may succeed
     }

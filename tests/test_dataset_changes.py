@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from PIL import Image
 
-from exdd_core import curation
+from exdd_core import cli, curation
 from exdd_core.banks.building import build_bank
 from exdd_core.banks.detectors import load_detector
 from exdd_core.banks.training_images import TrainingImages
@@ -408,6 +408,27 @@ def test_both_names_of_a_data_set_are_understood_and_none_means_two(workspace, t
     assert workspace.dataset("plates").called == "plates"
     with pytest.raises(BadInput, match="no data set"):
         workspace.dataset("brackets")
+
+
+def test_a_type_is_renamed_on_all_images_and_back(workspace, capsys):
+    def types():
+        return {row.id: row.defect_type for row in workspace.images("plates")}
+
+    before = types()
+    old = next(kind for kind in before.values() if kind)
+    with pytest.raises(BadInput, match='no defect|type "nothing"'):
+        dataset_settings.rename_type(workspace, "plates", "nothing", "pit", WHO)
+    for unusable in (" ", old):
+        with pytest.raises(BadInput):
+            dataset_settings.rename_type(workspace, "plates", old, unusable, WHO)
+    place = ["--workspace", str(workspace.path)]
+    assert cli.main(["datasets", "rename-type", "plates", old, "  deep   pit ", *place]) == 0
+    number = sum(kind == old for kind in before.values())
+    assert f'Called "{old}" "deep pit" on {number} image' in capsys.readouterr().out
+    assert types() == {id: "deep pit" if kind == old else kind for id, kind in before.items()}
+    assert "deep pit" in " ".join(workspace.dataset("plates").report["sentences"])
+    dataset_changes.undo(workspace, "plates", WHO)
+    assert types() == before
 
 
 def test_taking_a_name_back_that_another_has_now_is_a_sentence(workspace, tmp_path):

@@ -223,6 +223,19 @@ def test_a_data_set_is_renamed_exported_and_deleted(
     page.locator("#manage-keep").click()
     sentence(page, f'"lids" is called "{LONG}" now.')
     page.locator("#datasets tr.selected", has_text=LONG).wait_for()
+    kinds = {row.defect_type for row in filled.images("lids")} - {""}
+    manage.get_by_label("New name of the type").fill(LONG)
+    page.locator("#manage-keep").click()
+    sentence(page, "Choose the type of defect that is to be called otherwise.")
+    manage.get_by_label("Type of defect").click()
+    page.get_by_role("option", name=min(kinds), exact=True).click()
+    page.locator("#manage-keep").click()
+    sentence(page, f'Called "{min(kinds)}" "{LONG[:60]}" on ')
+    assert {row.defect_type for row in filled.images("lids")} - {""} == kinds - {min(kinds)} | {LONG[:60]}
+    shoot(page, "data-type-renamed")
+    manage.get_by_role("button", name="Undo").click()
+    sentence(page, "Took back: Called")
+    assert {row.defect_type for row in filled.images("lids")} - {""} == kinds
 
     manage.get_by_role("button", name="Export as COCO").click()
     with page.expect_download(timeout=60_000) as taken:

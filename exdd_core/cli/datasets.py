@@ -186,6 +186,22 @@ def rename(options: argparse.Namespace) -> Changed:
     return _changed(changed, options)
 
 
+def rename_type_options(add: Add) -> None:
+    add("name", metavar="NAME", help="the data set")
+    add("old", metavar="OLD", help="a type of defect that images of it have")
+    add("new", metavar="NEW", help="what it is called from now on")
+    who_option(add)
+
+
+def rename_type(options: argparse.Namespace) -> Changed:
+    """Give a type of defect another name, on all images of a data set; undo takes it back."""
+    from exdd_core.workspace import dataset_settings
+
+    workspace = open_workspace(options)
+    changed = dataset_settings.rename_type(workspace, options.name, options.old, options.new, options.who)
+    return _changed(changed, options)
+
+
 def set_options(add: Add) -> None:
     add("name", metavar="NAME", help="the data set")
     add("--depth", metavar="BITS", help="8, 10, 12, 14, 16, or the values of black and white: 100-3000")
@@ -309,6 +325,7 @@ DATASETS = Group(
         "restore": (restore, images_options),
         "undo": (undo, undo_options),
         "rename": (rename, rename_options),
+        "rename-type": (rename_type, rename_type_options),
         "set": (set_choices, set_options),
         "roi": (region_of_interest, roi_options),
         "join": (join, join_options),

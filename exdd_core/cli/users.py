@@ -1,4 +1,4 @@
-"""Accounts of people who sign in to the workbench: users add, set, remove, key, list.
+"""Accounts of people who sign in to the workbench: users add, set, rename, remove, key, list.
 
 Knows the terminal, where passwords are typed unseen. Does not know what a role may do.
 """
@@ -61,6 +61,21 @@ def set_user(options: argparse.Namespace) -> dict[str, object]:
     if not options.json:
         print(f"{options.name} is changed and must sign in again.")
     return {"name": options.name, "changed": True}
+
+
+def rename_options(add: Add) -> None:
+    _name(add)
+    add("new", metavar="NEW", help="what they sign in with from now on")
+
+
+def rename_user(options: argparse.Namespace) -> dict[str, object]:
+    """Give an account another name; its keys end, and what its owner decided keeps the former name."""
+    from exdd_core.workspace import people
+
+    people.rename(open_workspace(options), options.name, options.new)
+    if not options.json:
+        print(f"{options.name} signs in as {options.new} from now on. Decisions keep the former name.")
+    return {"name": options.new, "former": options.name}
 
 
 def remove_user(options: argparse.Namespace) -> dict[str, object]:
@@ -134,6 +149,7 @@ USERS = Group(
     {
         "add": (add_user, add_options),
         "set": (set_user, set_options),
+        "rename": (rename_user, rename_options),
         "remove": (remove_user, _name),
         "key": (key_for_user, key_options),
         "list": (list_users, None),

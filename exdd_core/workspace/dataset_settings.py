@@ -21,7 +21,7 @@ from exdd_core.errors import BadInput
 from exdd_core.images import Size, encode_png
 from exdd_core.mask_rules import USUAL, MaskRule
 from exdd_core.progress import Progress
-from exdd_core.sentences import percent
+from exdd_core.sentences import count, percent
 from exdd_core.workspace import dataset_reports, dataset_states, imports
 from exdd_core.workspace.columns import ImageColumns
 from exdd_core.workspace.dataset_changes import Changed, Draft, changed, changing, require_own_name
@@ -45,6 +45,30 @@ def rename(workspace: Workspace, dataset: str, new: str, who: str) -> Changed:
         if new != old:
             draft.settings = {"called": None if new == name else new}
         draft.renews_report, draft.sentence = False, f'"{old}" is called "{new}" now.'
+    return changed(draft)
+
+
+def rename_type(workspace: Workspace, dataset: str | None, old: str, new: str, who: str) -> Changed:
+    """Give a type of defect another name, on all images of a data set; where another type has it, the two are one then.
+
+    Candidates keep the type that they were painted as, and banks theirs until a rebuild. Raises `BadInput`.
+    """
+    if not (kind := " ".join(new.split())[:60]):
+        raise BadInput("A type of defect has a name; type one.")
+    with changing(workspace, dataset, "rename type", who, Progress()) as draft:
+        name, types = draft.info["name"], {row["defect_type"] for row in draft.rows.values()} - {""}
+        if old not in types:
+            known = ", ".join(sorted(types)) or "none"
+            raise BadInput(f'No image of {name} has a defect of the type "{old}"; its types: {known}.')
+        of_type = [id for id, row in draft.rows.items() if row["defect_type"] == old and old != kind]
+        draft.images = {id: {"defect_type": kind} for id in of_type}
+        with workspace.reading() as db:
+            asked = "select count(*) from candidates where dataset = ? and defect_type = ? and status <> 'deleted'"
+            painted = int(db.execute(asked, [name, old]).fetchone()[0])
+        keep = "keeps it" if painted == 1 else "keep it"
+        stays = f" {count(painted, 'candidate')} of the old type {keep}." if painted else ""
+        joins = ", as others are called already" if kind in types else ""
+        draft.sentence = f'Called "{old}" "{kind}" on {count(len(of_type), "image")}{joins}.{stays}'
     return changed(draft)
 
 

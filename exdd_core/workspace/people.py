@@ -73,6 +73,20 @@ def change(workspace: Workspace, name: str, *, role: str | None = None, password
         db.execute("delete from sessions where person = ?", [name])
 
 
+def rename(workspace: Workspace, name: str, new: str) -> None:
+    """Give an account another name, under which it must sign in again; what its owner decided keeps the former one.
+
+    Raises BadInput for a name that is taken or no name.
+    """
+    new = _name(new)
+    with workspace.writing() as db:
+        _require(db, name)
+        if db.execute("select 1 from people where name = ?", [new]).fetchone():
+            raise BadInput(f'There is an account "{new}" already; choose another name.')
+        db.execute("update people set name = ? where name = ?", [new, name])
+        db.execute("delete from sessions where person = ?", [name])
+
+
 def end_sessions(workspace: Workspace, name: str) -> int:
     """End every session and key of an account, which stays as it is; how many there were."""
     with workspace.writing() as db:

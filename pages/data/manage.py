@@ -14,7 +14,7 @@ from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.mask_rules import MaskRule
 from exdd_core.sentences import count
-from exdd_core.workspace import dataset_changes, dataset_settings, dataset_uses, exporting
+from exdd_core.workspace import dataset_changes, dataset_settings, dataset_uses, exporting, image_windows
 from pages import answers, job_panel
 from pages.html import text
 from pages.who import WHO_JS, who_of
@@ -51,11 +51,19 @@ class Manage:
                 self.masks = gr.Textbox(
                     label="What masks mark", info="labels, above:127, or inverted behind.", max_lines=1
                 )
+            with gr.Row():
+                self.type = gr.Dropdown(
+                    [], label="Type of defect", info="That is to be called otherwise.", min_width=160
+                )
+                self.kind = gr.Textbox(
+                    label="New name of the type", info="On all of its images.", max_lines=1
+                )
                 self.keep = gr.Button("Change", min_width=96, elem_id="manage-keep")
             self.actions = answers.markup(_ACTIONS, js_on_load=BUTTONS_JS, elem_id="manage-actions")
             self.job = job_panel.JobPanel(workspace, "export_dataset")
         self.who = gr.State("")
-        self.outputs = [self.section, self.note, self.states, self.name, self.depth, self.masks, self.actions]
+        self.fields = [self.name, self.depth, self.masks, self.type, self.kind]
+        self.outputs = [self.section, self.note, self.states, *self.fields, self.actions]
 
     def updates(self, info: DatasetInfo | None) -> dict[Any, Any]:
         if info is None:
@@ -67,6 +75,8 @@ class Manage:
             self.name: info.called,
             self.depth: gr.update(value=str(info.depth or ""), visible=info.depth is not None),
             self.masks: rule.get("mask_rule") or "",
+            self.type: gr.update(choices=_types(self.workspace, info), value=None),
+            self.kind: "",
             self.actions: _ACTIONS,
             self.note: answers.say("info", ""),
         }
@@ -94,18 +104,21 @@ class Manage:
             self._export(info, asked)
             return {}
 
-        def change(name: str, depth: str, masks: str, who: str) -> dict[Any, Any]:
-            return done(self._change(name.strip(), depth.strip(), masks.strip(), who_of(who)))
+        def change(
+            name: str, depth: str, masks: str, type: str | None, kind: str, who: str
+        ) -> dict[Any, Any]:
+            typed = name.strip(), depth.strip(), masks.strip(), type or "", kind.strip()
+            return done(self._change(*typed, who_of(who)))
 
         self.states.act(said(act), None, everything, **answers.HIDDEN)
         acted = self.actions.act(said(act), None, everything, **answers.HIDDEN)
         self.job.connect(lambda: {}, [])
         self.job.look_after(acted)
-        given = [self.name, self.depth, self.masks, self.who]
+        given = [*self.fields, self.who]
         whose = f"(...given) => [...given.slice(0, -1), {WHO_JS}]"
         self.keep.click(said(change), given, everything, js=whose, api_visibility="private")
 
-    def _change(self, name: str, depth: str, masks: str, who: str) -> str:
+    def _change(self, name: str, depth: str, masks: str, type: str, kind: str, who: str) -> str:
         info = self.workspace.dataset()
         row = self.workspace.dataset_row(info.name) or {}
         lines = []
@@ -115,8 +128,14 @@ class Manage:
             lines.append(dataset_settings.rename(self.workspace, info.name, name, who).sentence)
         if deeper or rule:
             lines.append(dataset_settings.set_choices(self.workspace, info.name, who, deeper, rule).sentence)
+        if kind and not type:
+            raise BadInput("Choose the type of defect that is to be called otherwise.")
+        if type and kind:
+            lines.append(dataset_settings.rename_type(self.workspace, info.name, type, kind, who).sentence)
         if not lines:
-            raise BadInput("Nothing is different; change the name, the bit depth or what masks mark first.")
+            raise BadInput(
+                "Nothing is different; change the name, the bit depth, what masks mark or a type first."
+            )
         return " ".join(lines)
 
     def _export(self, info: DatasetInfo, layout: str) -> None:
@@ -128,6 +147,10 @@ class Manage:
         self.job.begin(
             "export_dataset", title, {"dataset": info.name, "layout": layout, "target": str(target)}
         )
+
+
+def _types(workspace: Workspace, info: DatasetInfo) -> list[str]:
+    return image_windows.types(workspace, image_windows.Which(info.name, label="defect"))
 
 
 def due_html(workspace: Workspace) -> str:

@@ -270,6 +270,15 @@ def test_users_on_the_command_line(
     assert people.signed_in(workspace, key) is None
     assert main(["users", "list", *place]) == 0
     assert "zoe  viewer" in capsys.readouterr().out
+    people.add(workspace, "yan", "viewer", None)
+    key = people.open_session(workspace, "zoe")
+    assert main(["users", "rename", "zoe", "yan", *place]) == 2  # taken
+    assert main(["users", "rename", "nobody", "zed", *place]) == 2
+    assert people.signed_in(workspace, key)
+    assert main(["users", "rename", "zoe", " zoe  ann ", *place]) == 0
+    assert people.signed_in(workspace, key) is None
+    assert people.signed_in(workspace, people.sign_in(workspace, "zoe ann", PASSWORD))
+    assert main(["users", "rename", "zoe ann", "zoe", *place]) == 0
     assert main(["users", "remove", "zoe", *place]) == 0
     assert main(["users", "remove", "zoe", *place]) == 2
 

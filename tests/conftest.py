@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
     from exdd_core.workspace import Workspace
 
+from pages.loading import loading_gradio  # noqa: E402 - reads what is set above
+
 ROOT = Path(__file__).resolve().parent.parent
 LOADING_DIFFUSERS = (
     r".*/test_(bench_gpu|cli|families|learned|lora_training|pages_studio|sdxl\w*|studio|teaching)\.py"
@@ -85,6 +87,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for paths, until in ((longest, 0.8), (others, 1.0)):
         place |= {path: until * number / len(paths) for number, path in enumerate(paths)}
     items.sort(key=lambda item: place[item.path])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Import Gradio as the program does, without stubs for editors, which take a third of the time."""
+    with loading_gradio():
+        yield
 
 
 def pytest_collection_finish() -> None:

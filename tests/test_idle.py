@@ -81,7 +81,7 @@ def test_the_header_reads_nothing_where_the_database_is_as_it_was(
     look(stamp)
     assert len(read) == 3  # a change in the same moment would look alike
     settle(1.0)
-    assert look(stamp) == look(stamp) == {"stamp": stamp} and len(read) == 4
+    assert look(stamp) == look(stamp) == {"stamp": stamp, "loading": False} and len(read) == 4
     assert "jobs" in look("another") and len(read) == 5
     with context.working_on("other"):
         look(stamp)

@@ -12,7 +12,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import hypothesis
 import pytest
@@ -49,7 +49,7 @@ LOADING_DIFFUSERS = (
 )
 
 
-def missing(reason: str) -> None:
+def missing(reason: str) -> NoReturn:
     """End the running test: skipped for `reason`, or failed where everything is required."""
     if os.environ.get("EXDD_REQUIRE_ALL"):
         pytest.fail(f"{reason} (EXDD_REQUIRE_ALL is set)", pytrace=False)
@@ -174,16 +174,8 @@ def browser() -> Iterator[Browser]:
         from playwright.sync_api import sync_playwright
     except ImportError:
         missing("playwright is not installed: see tests/requirements.txt")
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-    arguments += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # no other machine is found
-    arguments += ["--disable-background-networking", "--disable-component-update"]
-    # Certificates of tests sign themselves. A context that ignores their errors has Chromium start a request anew at
-    # each connection, which under load ends in ERR_TOO_MANY_RETRIES.
-    arguments += ["--ignore-certificate-errors"]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=arguments)
+    with sync_playwright() as playwright, browsers.launched(playwright, program) as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture

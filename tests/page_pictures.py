@@ -56,8 +56,13 @@ def _take(workspace: Workspace) -> None:
         "data": lambda page: page.locator("#gallery img").first.wait_for(timeout=browser.SLOW),
         "banks": lambda page: page.locator(".lm-told", has_text="Every dot").wait_for(timeout=browser.SLOW),
     }
-    with browser.serving(workspace) as address, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser.chromium(), args=["--no-sandbox"])
+    program = browser.chromium()
+    assert program, "there is no Chromium"
+    with (
+        browser.serving(workspace) as address,
+        sync_playwright() as playwright,
+        browser.launched(playwright, program) as chromium,
+    ):
         for name, ready in waits.items():
             with browser.visiting(chromium, WIDTH, HEIGHT) as page:
                 page.add_init_script("localStorage.setItem('exdd.who', 'Anna')")  # Curate asks who decides
@@ -67,7 +72,6 @@ def _take(workspace: Workspace) -> None:
                 shown = Image.open(io.BytesIO(page.screenshot(animations="disabled")))
                 shown.save(PLACE / f"{name}.webp", quality=80, method=6)
                 print(PLACE / f"{name}.webp", (PLACE / f"{name}.webp").stat().st_size)
-        chromium.close()
 
 
 def _measured(page: Page) -> None:

@@ -205,6 +205,16 @@ def test_both_are_used_on_a_phone_and_nothing_moves(browser: Browser, workspace:
         assert page.evaluate(SIDEWAYS) <= 0
         assert page.evaluate("window.moved") < 0.01
         assert all(one.said for one in blind.listed(workspace, "demo")[0].shown)
+        page.click(".cu-dropblind")
+        page.get_by_text("Nobody has taken it yet").wait_for()
+        assert blind.listed(workspace, "demo") == []
+        page.locator(".st-toast", has_text="The blind test is deleted.").get_by_role(
+            "button", name="Undo"
+        ).click()
+        page.locator(".cu-likegroup dt", has_text="Procedural, scratch").wait_for()
+        assert [one.id for one in blind.listed(workspace, "demo")] == [test.id]
+        with pytest.raises(BadInput, match="not kept any more"):
+            blind.delete(workspace, "demo", "nothing")
         # What is wrong is said in the dialog, which covers the page, and goes with it.
         page.keyboard.press("Escape")
         with pytest.MonkeyPatch.context() as patch:

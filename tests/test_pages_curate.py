@@ -194,6 +194,35 @@ def test_a_round_with_the_keyboard(browser: Browser, address: str, workspace: Wo
         assert page.locator(".st-message").inner_text() == ""
 
 
+def test_an_own_reason_is_offered_no_longer_and_again(
+    browser: Browser, address: str, workspace: Workspace
+) -> None:
+    with curating(browser, address) as page:
+        page.keyboard.press("r")
+        page.fill(".cu-own", "dusty lens")
+        page.keyboard.press("Enter")
+        said(page, "Rejected 1 candidate")
+        until(page, lambda: decisions.usual_reasons(workspace) == ["dusty lens"])
+        page.reload()
+        ready(page)
+        until(page, lambda: open_to_decide(page))
+        page.keyboard.press("r")
+        page.get_by_role("button", name='Offer "dusty lens" no longer').click()
+        said(page, '"dusty lens" is offered no longer.')
+        page.locator("[data-reason='dusty lens']").wait_for(state="detached")
+        assert page.locator("[data-reason='too faint']").is_visible()  # the reasons stay open
+        page.screenshot(path=SCREENSHOTS / "curate-reason-left.png")
+        page.locator(".st-toast").get_by_role("button", name="Undo").click()
+        page.locator("[data-reason='dusty lens']").wait_for()
+        page.screenshot(path=SCREENSHOTS / "curate-reason-own.png")
+        decisions.leave_reason(workspace, "dusty lens")
+        assert decisions.usual_reasons(workspace) == []
+        assert decisions.history(workspace)[0].reason == ["dusty lens"]
+        later = next(one.id for one in candidates.listed(workspace, status="pending") if one.id != at(page))
+        curation.reject(workspace, [later], "Ben", ["dusty lens"])  # given again, it is offered again
+        assert decisions.usual_reasons(workspace) == ["dusty lens"]
+
+
 def test_two_browsers_decide_on_one_queue(browser: Browser, address: str, workspace: Workspace) -> None:
     """What one has open the other sees and is not given; every candidate is decided on once."""
     with curating(browser, address) as anna, curating(browser, address, "Ben") as ben:

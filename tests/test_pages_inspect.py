@@ -373,7 +373,7 @@ def test_uploads_and_a_folder_with_a_file_that_is_no_image(
         assert str(tmp_path) not in unquote(page.url)
         page.reload()
         scored(page, "a.png")
-        # Both are taken off the lists again: a folder at once, uploads, which go for good, by a second click.
+        # Both are taken off the lists again, and uploads come back by Undo.
         page.click(".vw-add summary")
         page.locator(".vw-clear", has_text="Take this folder off the list").click()
         said(page, f"Took {folder} off the lists")
@@ -381,8 +381,14 @@ def test_uploads_and_a_folder_with_a_file_that_is_no_image(
         page.locator(".vw-lists").select_option("uploads")
         scored(page, sources[0].name)
         page.click(".vw-add summary")
-        page.locator(".vw-clear", has_text="Remove 1 uploaded image…").click()
-        page.locator(".vw-clear", has_text="Really remove 1 uploaded image?").click()
+        page.locator(".vw-clear", has_text="Remove 1 uploaded image").click()
+        said(page, "Removed 1 uploaded image.")
+        assert page.locator(".vw-lists option[value=uploads]").count() == 0
+        page.locator(".st-toast").get_by_role("button", name="Undo").click()
+        said(page, "Brought 1 uploaded image back.")
+        scored(page, sources[0].name)
+        page.click(".vw-add summary")
+        page.locator(".vw-clear", has_text="Remove 1 uploaded image").click()
         said(page, "Removed 1 uploaded image.")
         assert page.locator(".vw-lists option[value=uploads]").count() == 0
         scored(page)

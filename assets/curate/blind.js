@@ -1,14 +1,14 @@
 // The blind test: one crop after another, real or painted? The server says which it was only in the result.
 
 import { find, make } from "../shared/dom.js";
-import { plain } from "../shared/parts.js";
+import { plain, small } from "../shared/parts.js";
 import { quiet } from "./parts.js";
 import { dialogOf, sheet } from "./sheet.js";
 import { timeOf } from "./words.js";
 
 /**
  * @typedef {import("./state.js").Pane} Pane
- * @typedef {{ who: string, ended: string, lines: { name: string, said: string }[] }} Result
+ * @typedef {{ id: string, who: string, ended: string, lines: { name: string, said: string }[] }} Result
  * @typedef {{ number: number, total: number, picture: string, result?: undefined } | { result: Result }} Standing
  */
 
@@ -29,12 +29,20 @@ async function showTests(pane) {
   const who = store.get().who;
   /** @type {{ most: number, kept: number, mine: [number, number] | null, over: Result[] }} */
   const { most, kept, mine, over } = await call("blind_tests", { who });
+  const drop = voice.attempt(async (/** @type {string} */ id) => {
+    await call("delete_blind", { id });
+    await showTests(pane);
+    voice.toast("The blind test is deleted.", async () => {
+      await call("restore_blind", { id });
+      await showTests(pane);
+    });
+  });
   const words = mine ? `Go on, ${mine[0]} of ${mine[1]} answered` : "Begin";
   const begin = voice.attempt(async () => showCrops(pane, await call("begin_blind", { who })));
   const go = plain(words, begin, { class: "main-button cu-begin" });
   const none = quiet(`Nobody has taken it yet. It has at most ${most} pictures.`);
   const about = make("p", { class: "st-quiet cu-blindabout" }, `${ABOUT}${kept} are kept.`);
-  const inside = [about, ...(over.length ? over.map(resultOf) : [none])];
+  const inside = [about, ...(over.length ? over.map((result) => resultOf(result, drop)) : [none])];
   sheet(page, "Blind test", inside, [go, plain("Close", () => dialogOf(page).close())]);
   go.focus();
 }
@@ -115,11 +123,16 @@ function whileOpen(dialog, say) {
   return leave;
 }
 
-/** @param {Result} result */
-const resultOf = ({ who, ended, lines }) =>
+/** @param {Result} result @param {(id: string) => unknown} drop */
+const resultOf = ({ id, who, ended, lines }, drop) =>
   make(
     "section",
     { class: "cu-likegroup" },
-    make("h3", {}, `${who}, ${timeOf(ended, new Date())}`),
+    make(
+      "h3",
+      {},
+      `${who}, ${timeOf(ended, new Date())} `,
+      small("Delete", () => drop(id), { class: "plain-button small cu-dropblind", "data-needs": "curator" }),
+    ),
     make("dl", {}, ...lines.flatMap(({ name, said }) => [make("dt", {}, name), make("dd", {}, said)])),
   );

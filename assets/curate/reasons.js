@@ -1,11 +1,14 @@
 // Why a candidate is rejected: usual reasons, an own one, or none. Knows the reasons, not the decision.
 
 import { find, make } from "../shared/dom.js";
-import { plain } from "../shared/parts.js";
+import { plain, small } from "../shared/parts.js";
 import { counted } from "../shared/words.js";
 import { openOne } from "./words.js";
 
 /** @typedef {import("./state.js").Pane} Pane */
+
+const LEAVE = { class: "plain-button small cu-leave", "data-needs": "curator" };
+
 /**
  * @typedef {object} Reasons
  * @property {() => void} open
@@ -14,7 +17,8 @@ import { openOne } from "./words.js";
  */
 
 /** @param {Pane} pane @param {import("./deciding.js").Deciding} deciding @returns {Reasons} */
-export function showReasons({ page, store }, { decide }) {
+export function showReasons(pane, { decide }) {
+  const { page, store } = pane;
   const box = find(page, ".cu-reasons");
   /** @type {Set<string>} */
   let picked = new Set();
@@ -33,16 +37,50 @@ export function showReasons({ page, store }, { decide }) {
     showPicked(box, picked);
   };
   const open = () => {
-    const { reasons } = store.get();
     if (!openOne(store.get())) return;
     picked = new Set();
-    const title = "Reject without a reason, or with those that were added (Enter)";
-    const none = plain("No reason", () => give(), { class: "plain-button small cu-noreason", title });
-    const buttons = reasons.map((reason, at) => reasonButton(reason, at, pick));
-    box.replaceChildren(make("span", { class: "cu-why" }, "Why?"), ...buttons, ownReason(give, close), none);
+    fill();
     store.patch({ asking: true });
   };
+  const leave = leaver(pane, () => store.get().asking && fill());
+  const fill = () => {
+    const { reasons, own } = store.get();
+    const title = "Reject without a reason, or with those that were added (Enter)";
+    const none = plain("No reason", () => give(), { class: "plain-button small cu-noreason", title });
+    const cross = (/** @type {string} */ reason) => {
+      const about = `Offer "${reason}" no longer`;
+      const press = () => {
+        picked.delete(reason);
+        return leave(reason);
+      };
+      return small("✕", press, { ...LEAVE, title: about, "aria-label": about });
+    };
+    const buttons = reasons.flatMap((reason, at) => {
+      const button = reasonButton(reason, at, pick);
+      return own.includes(reason) ? [button, cross(reason)] : [button];
+    });
+    box.replaceChildren(make("span", { class: "cu-why" }, "Why?"), ...buttons, ownReason(give, close), none);
+    showPicked(box, picked);
+  };
   return { open, give, pick };
+}
+
+/**
+ * A function that has a reason of people's own offered no longer; Undo offers it again.
+ * @param {Pane} pane
+ * @param {() => unknown} fill show what is offered
+ */
+function leaver({ call, store, voice }, fill) {
+  /** @param {"leave_reason" | "offer_reason"} name @param {string} reason */
+  const ask = async (name, reason) => {
+    const { reasons, own } = await call(name, { reason });
+    store.patch({ reasons, own });
+    fill();
+  };
+  return voice.attempt(async (/** @type {string} */ reason) => {
+    await ask("leave_reason", reason);
+    voice.toast(`"${reason}" is offered no longer.`, () => ask("offer_reason", reason));
+  });
 }
 
 /** @param {string} reason @param {number} at @param {Reasons["pick"]} pick */

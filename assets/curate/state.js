@@ -34,6 +34,7 @@ export const LINES = 60;
  * @property {import("./words.js").Queue["counts"]} counts
  * @property {import("./words.js").Queue["filters"]} filters
  * @property {string[]} reasons
+ * @property {string[]} own those of them that people added
  * @property {string[]} types
  * @property {string} stamp
  * @property {number} behind images that joined or left the bank since effects are measured
@@ -89,7 +90,17 @@ export function initial({ traits, measures }) {
   const { close = true, outlined = true, hatched = false, share = 0.5, brush = 16 } = stored;
   const names = [...traits, ...measures];
   return {
-    ...{ dataset: "", items: [], total: 0, counts: {}, filters: {}, reasons: [], types: [], stamp: "" },
+    ...{
+      dataset: "",
+      items: [],
+      total: 0,
+      counts: {},
+      filters: {},
+      reasons: [],
+      own: [],
+      types: [],
+      stamp: "",
+    },
     ...{ behind: 0, order: [], reordered: false, unfolded: new Set(), hidden: 0 },
     ...{ at: "", shown: null, measured: {}, held: "", past: [], pastTotal: 0, lines: LINES },
     ...{ times: [], deciding: 0, doing: "", left: 0, fitting: 0, sending: new Set(), together: [] },

@@ -26,6 +26,7 @@
  * @property {Record<string, Option[]>} filters
  * @property {string[]} types
  * @property {string[]} reasons
+ * @property {string[]} own those of them that people added
  * @property {string} stamp
  * @property {number} behind images that joined or left the bank since effects are measured
  *

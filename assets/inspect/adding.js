@@ -27,29 +27,28 @@ export function addMenu(inspect) {
   wireClear(inspect);
 }
 
-/** Let files that belong to no data set be taken off again; uploads, which go for good, by a second click. @param {Inspect} inspect */
+/** Let files that belong to no data set be taken off again; uploads come back by Undo. @param {Inspect} inspect */
 function wireClear(inspect) {
   const { viewer, store, call, attempt, toast } = inspect;
   const button = find(viewer, ".vw-clear");
-  const show = (/** @type {boolean} */ isAsking) => {
-    const { list, images } = store.get();
-    const [isUploads, isFolder] = [list === "uploads", list.startsWith("folder:")];
-    button.hidden = !isUploads && !isFolder;
-    button.dataset.asking = isAsking ? "1" : "";
-    const these = counted(images.length, "uploaded image");
-    if (isFolder) button.textContent = "Take this folder off the list";
-    else button.textContent = isAsking ? `Really remove ${these}?` : `Remove ${these}…`;
+  const put = async (/** @type {string} */ list) => {
+    const answer = await call("put_back", { list });
+    await enter(inspect, answer);
+    toast(answer.said);
   };
   const clear = attempt(async () => {
     const { list } = store.get();
-    if (list === "uploads" && !button.dataset.asking) return show(true);
     menuOf(viewer).open = false;
     const answer = await call("clear_list", { list });
     await enter(inspect, answer);
-    toast(answer.said);
+    toast(answer.said, list === "uploads" ? () => put(list) : undefined);
   });
-  store.subscribe(["list", "images"], () => show(false));
-  menuOf(viewer).addEventListener("toggle", () => show(false));
+  store.subscribe(["list", "images"], ({ list, images }) => {
+    const [isUploads, isFolder] = [list === "uploads", list.startsWith("folder:")];
+    button.hidden = !isUploads && !isFolder;
+    const words = `Remove ${counted(images.length, "uploaded image")}`;
+    button.textContent = isFolder ? "Take this folder off the list" : words;
+  });
   button.addEventListener("click", clear);
 }
 

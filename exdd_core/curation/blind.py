@@ -50,8 +50,8 @@ class Shown(Spec):
 
 
 class BlindTest(Spec):
-    """One test of one person. created, ended: ISO times, `ended` "" while it goes on. lost: crops left out since their
-    pictures are gone."""
+    """One test of one person. created, ended, deleted: ISO times, `ended` "" while it goes on, `deleted` "" while it
+    counts. lost: crops left out since their pictures are gone."""
 
     model_config = ConfigDict(extra="ignore")
     ABOUT = "A blind test"
@@ -61,6 +61,7 @@ class BlindTest(Spec):
     shown: list[Shown]
     ended: str = ""
     lost: int = 0
+    deleted: str = ""
 
     @property
     def answered(self) -> int:
@@ -85,8 +86,20 @@ class Outcome(Spec):
 
 
 def listed(workspace: Workspace, dataset: str) -> list[BlindTest]:
-    """The tests of a data set, the newest first."""
-    return [BlindTest.from_json(one) for one in reversed(workspace.setting(BLIND_TESTS, {}).get(dataset, []))]
+    """The tests of a data set that are not deleted, the newest first."""
+    return [one for one in reversed(_kept(workspace, dataset)) if not one.deleted]
+
+
+def _kept(workspace: Workspace, dataset: str) -> list[BlindTest]:
+    return [BlindTest.from_json(one) for one in workspace.setting(BLIND_TESTS, {}).get(dataset, [])]
+
+
+def delete(workspace: Workspace, dataset: str, id: str, *, restored: bool = False) -> BlindTest:
+    """Delete a test, or bring it back. Raises `BadInput` where there is none, or so many since that it is not kept."""
+    test = next((one for one in _kept(workspace, dataset) if one.id == id), None)
+    if test is None:
+        raise BadInput("This blind test is not kept any more.")
+    return _keep(workspace, dataset, test.model_copy(update={"deleted": "" if restored else now()}))
 
 
 def going_on(workspace: Workspace, dataset: str, who: str) -> BlindTest | None:
@@ -215,9 +228,10 @@ def end(workspace: Workspace, dataset: str, test: BlindTest) -> BlindTest:
 def _keep(workspace: Workspace, dataset: str, test: BlindTest) -> BlindTest:
     with workspace.writing() as db:
         every = json.loads(get(db, BLIND_TESTS, "{}"))
-        others = [one for one in every.get(dataset, []) if one["id"] != test.id]
-        own = [] if test.ended and not test.answered else [test.to_json()]
-        put(db, BLIND_TESTS, every | {dataset: [*others, *own][-KEPT:]})
+        kept = {one["id"]: one for one in every.get(dataset, [])} | {test.id: test.to_json()}
+        if test.ended and not test.answered:
+            del kept[test.id]
+        put(db, BLIND_TESTS, every | {dataset: list(kept.values())[-KEPT:]})
     return test
 
 

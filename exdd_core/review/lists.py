@@ -195,7 +195,10 @@ def add_files(workspace: Workspace, files: Sequence[tuple[Path, str]]) -> tuple[
 
 
 def clear(workspace: Workspace, key: str, keep: Container[str]) -> str:
-    """Delete the uploaded files but for the ids in `keep`, or forget a folder; a sentence on what was done."""
+    """Take the uploaded files but for the ids in `keep` away, or forget a folder; a sentence on what was done.
+
+    `put_back` brings uploads back until others are taken away.
+    """
     if key != UPLOADS:
         folder = key.removeprefix("folder:")
         known = workspace.setting(FOLDERS, [])
@@ -205,13 +208,32 @@ def clear(workspace: Workspace, key: str, keep: Container[str]) -> str:
         return f"Took {folder} off the lists; its files stay where they are."
     there = images_of(workspace, key)
     gone = [image.path for image in there if image.id not in keep]
-    for path in gone:
-        path.unlink(missing_ok=True)
-        with suppress(OSError):  # another file is in there
-            path.parent.rmdir()
+    if gone:
+        shutil.rmtree(_removed(workspace), ignore_errors=True)
+    _move(gone, _uploads(workspace), _removed(workspace))
     left = len(there) - len(gone)
     stays = f" {count(left, 'image')} with a mark {'stays' if left == 1 else 'stay'}." if left else ""
     return f"Removed {count(len(gone), 'uploaded image')}.{stays}"
+
+
+def put_back(workspace: Workspace) -> str:
+    """Bring the uploads back that `clear` took away last; a sentence. Raises BadInput where there are none."""
+    back = image_files(removed) if (removed := _removed(workspace)).is_dir() else []
+    if not back:
+        raise BadInput("The uploads that were removed are there again, or gone for good.")
+    _move(back, removed, _uploads(workspace))
+    return f"Brought {count(len(back), 'uploaded image')} back."
+
+
+def _move(files: Sequence[Path], folder: Path, other: Path) -> None:
+    """Move files of one folder to the same places below another; folders that get empty go."""
+    for path in files:
+        place = other / path.relative_to(folder)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # somebody else was quicker
+            os.replace(path, place)
+        with suppress(OSError):  # another file is in there
+            path.parent.rmdir()
 
 
 def _of_row(row: ImageRow) -> ShownImage:
@@ -226,6 +248,10 @@ def _of_file(path: Path, name: str) -> ShownImage:
 
 def _uploads(workspace: Workspace) -> Path:
     return workspace.path / "cache" / "uploads"
+
+
+def _removed(workspace: Workspace) -> Path:
+    return workspace.path / "cache" / "uploads-removed"
 
 
 def _kept_name(name: str) -> str:

@@ -74,6 +74,9 @@ class Review:
     def clear(self, key: str) -> str:
         return lists.clear(self.workspace, key, marks.marked(self.workspace))
 
+    def put_back(self) -> str:
+        return lists.put_back(self.workspace)
+
     # --- what both methods say ------------------------------------------------------------------------
 
     def bank_state(self, bank: str | None = None) -> BankState | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from exdd_core.workspace import Workspace
 
+LEFT_REASONS = "left_reasons"  # the setting: {tag: id of the newest decision when it was left}
 REASONS_READ = 1000  # rejections that tell which reasons are usual
 CLAIMED = 180.0  # seconds until a claim on a candidate ends, unless it is renewed
 
@@ -118,11 +119,18 @@ def past(workspace: Workspace, dataset: str, limit: int) -> tuple[list[tuple[Dec
 
 
 def usual_reasons(workspace: Workspace) -> list[str]:
-    """The tags that were given most for the last rejections, the most frequent first."""
-    query = f"""select value from (select id, reason from decisions where reason <> '[]' order by id desc
+    """The tags that were given most for the last rejections, the most frequent first, without those left since."""
+    query = f"""select value, max(given.id) from (select id, reason from decisions where reason <> '[]' order by id desc
                 limit {REASONS_READ}) as given, json_each(given.reason) group by value order by count(*) desc"""
+    left = workspace.setting(LEFT_REASONS, {})
     with workspace.reading() as db:
-        return [row[0] for row in db.execute(query)]
+        return [reason for reason, last in db.execute(query) if last > left.get(reason, 0)]
+
+
+def leave_reason(workspace: Workspace, reason: str, *, restored: bool = False) -> None:
+    """Count a tag as usual no longer, until somebody gives it again, or do so again; it stays with its decisions."""
+    others = {one: at for one, at in workspace.setting(LEFT_REASONS, {}).items() if one != reason}
+    workspace.set_setting(LEFT_REASONS, others if restored else {**others, reason: newest(workspace)})
 
 
 def newest(workspace: Workspace) -> int:

@@ -54,6 +54,17 @@ def end_blind(shared: Curate, asked: questions.Person) -> Answer:
     return {}
 
 
+def delete_blind(shared: Curate, asked: questions.Test) -> Answer:
+    """Delete a test that is over; `restore_blind` brings it back."""
+    blind.delete(shared.workspace, shared.workspace.dataset().name, asked.id)
+    return {}
+
+
+def restore_blind(shared: Curate, asked: questions.Test) -> Answer:
+    blind.delete(shared.workspace, shared.workspace.dataset().name, asked.id, restored=True)
+    return {}
+
+
 def _mine(workspace: Workspace, dataset: str, who: str) -> blind.BlindTest:
     if found := blind.going_on(workspace, dataset, who):
         return found
@@ -71,7 +82,7 @@ def _result(workspace: Workspace, test: blind.BlindTest) -> Answer:
     lines = [_line(workspace, outcome) for outcome in blind.outcomes(test)]
     if test.lost:
         lines.append({"name": "Left out", "said": f"{count(test.lost, 'picture')}, whose files are gone"})
-    return {"who": test.who, "ended": test.ended, "lines": lines}
+    return {"id": test.id, "who": test.who, "ended": test.ended, "lines": lines}
 
 
 def _line(workspace: Workspace, outcome: blind.Outcome) -> Answer:

@@ -42,7 +42,7 @@ def queue(shared: Curate, asked: questions.Sought) -> Answer:
             for name, counts in found.options.items()
         },
         "types": _types(workspace, dataset),
-        "reasons": _reasons(workspace),
+        **offered_reasons(workspace),
         "fitting": unfitted.count(workspace),
         "behind": shared.measuring.behind(),
         "stamp": queue_stamp(shared, dataset),
@@ -79,10 +79,10 @@ def _types(workspace: Workspace, dataset: str) -> list[str]:
     return sorted({*real, *candidates.types(workspace, dataset)} - {""})
 
 
-def _reasons(workspace: Workspace) -> list[str]:
-    """The usual reasons, and the most frequent ones that people added lately."""
-    own = [reason for reason in decisions.usual_reasons(workspace) if reason not in curation.REASONS]
-    return [*curation.REASONS, *own[:4]]
+def offered_reasons(workspace: Workspace) -> Answer:
+    """The usual reasons, then the most frequent ones that people added lately, which are their own."""
+    own = [reason for reason in decisions.usual_reasons(workspace) if reason not in curation.REASONS][:4]
+    return {"reasons": [*curation.REASONS, *own], "own": own}
 
 
 def card(workspace: Workspace, made: Candidate, holders: dict[str, str]) -> Answer:

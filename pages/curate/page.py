@@ -16,10 +16,10 @@ from exdd_core.curation.sifting import TRAITS
 from exdd_core.workspace import candidates, decisions
 from pages import answers
 from pages.curate import questions
-from pages.curate.blind import answer_blind, begin_blind, blind_tests, end_blind
+from pages.curate.blind import answer_blind, begin_blind, blind_tests, delete_blind, end_blind, restore_blind
 from pages.curate.bulk import bulk, chosen, look, recommend, stop, undo_all
 from pages.curate.candidate import ahead, candidate, effect, history, mask, measures, trim
-from pages.curate.cards import queue
+from pages.curate.cards import offered_reasons, queue
 from pages.curate.likeness import compare_all, likeness, stop_comparing
 from pages.curate.state import LIGHTS, MEASURES, Curate, decided_answer, queue_stamp
 from pages.html import Answer
@@ -53,7 +53,8 @@ def render(workspace: Workspace) -> None:
     functions: list[answers.Answerer] = [
         open_page, queue, candidate, ahead, stay, leave, accept, reject, name_type, mask, trim,
         undo, undo_last, undo_all, history, chosen, recommend, bulk, look, stop, news, start_anew, measures, effect,
-        likeness, compare_all, stop_comparing, blind_tests, begin_blind, answer_blind, end_blind,
+        likeness, compare_all, stop_comparing, blind_tests, begin_blind, answer_blind, end_blind, delete_blind,
+        restore_blind, leave_reason, offer_reason,
     ]  # fmt: skip
     answers.markup(
         "",
@@ -106,6 +107,17 @@ def leave(shared: Curate, asked: questions.Owned) -> Answer:
 
 def accept(shared: Curate, asked: questions.Owned) -> Answer:
     return shared.recorded(curation.accept(shared.workspace, [asked.id], asked.who, wait=False))
+
+
+def leave_reason(shared: Curate, asked: questions.Reason) -> Answer:
+    """Offer a reason that people added no longer, until somebody gives it again."""
+    decisions.leave_reason(shared.workspace, asked.reason)
+    return offered_reasons(shared.workspace)
+
+
+def offer_reason(shared: Curate, asked: questions.Reason) -> Answer:
+    decisions.leave_reason(shared.workspace, asked.reason, restored=True)
+    return offered_reasons(shared.workspace)
 
 
 def reject(shared: Curate, asked: questions.Rejected) -> Answer:

@@ -70,6 +70,14 @@ class Person(Question):
     who: Id
 
 
+class Test(Question):
+    id: Id
+
+
+class Reason(Question):
+    reason: Id
+
+
 class Blind(Person):
     """What somebody says of the crop of this number in their blind test."""
 

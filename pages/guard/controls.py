@@ -15,7 +15,7 @@ NEEDED: dict[Role, str] = {
     "viewer": "",
     # Inspect; Studio; Curate; Evaluate; Banks; what all pages share
     "curator": """
-.vw-add .vw-export .vw-missed .vw-false .vw-score .vw-cancel .vw-wantsmask>button .vw-markline>button .vw-use
+.vw-add .vw-clear .vw-export .vw-missed .vw-false .vw-score .vw-cancel .vw-wantsmask>button .vw-markline>button .vw-use
 .vw-cutundo label:has(.vw-cutwho)
 .st-preview .st-compare .st-queue .st-startsearch .st-stop .st-delete [data-save]
 .cu-accept .cu-reject .cu-skip .cu-undo .cu-trim .cu-bulk .cu-blind .cu-compare .cu-typefield .cu-you
@@ -23,9 +23,9 @@ NEEDED: dict[Role, str] = {
 .lm-drop .lm-who .lm-make [data-act=measure]
 .jobs-acts .jobs-clear .job-panel>button .job-panel_[data-act]
 """,
-    # Inspect; Evaluate; Banks; Data
+    # Evaluate; Banks; Data
     "admin": """
-.vw-clear .ev-delete .ev-rename .st-adapter_.st-rename #build #bundle #versions_[data-act] #due_[data-act]
+.ev-delete .ev-rename .st-adapter_.st-rename #build #bundle #versions_[data-act] #due_[data-act]
 #import #datasets_[data-act] #data-due_[data-act] #gallery_[data-act] #states_[data-act] #manage-keep #manage-actions
 .rg-tools .rg-keep
 """,

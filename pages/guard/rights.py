@@ -56,17 +56,17 @@ CURATOR = """
 banks.comparison: Compared.connect.<locals>.measure
 banks.verdicts: Verdicts.connect.<locals>.act
 banks.map: cancel_map drop order_map put_back
-curate.blind: answer_blind begin_blind end_blind
+curate.blind: answer_blind begin_blind delete_blind end_blind restore_blind
 curate.likeness: compare_all stop_comparing
 curate.bulk: bulk chosen recommend stop undo_all
 curate.candidate: trim
-curate.page: accept leave name_type reject start_anew stay undo undo_last
+curate.page: accept leave leave_reason name_type offer_reason reject start_anew stay undo undo_last
 evaluate.making: figure report stop
 evaluate.measuring: again cancel start without
 evaluate.one_run: use_threshold
 frame: act
 inspect.marking: alarm mark outline proposal truth undo undo_outline
-inspect.page: add_files add_folder
+inspect.page: add_files add_folder clear_list put_back
 inspect.threshold: undo_threshold use_threshold
 inspect.scoring: cancel export_all export_panes export_table score
 job_panel: JobPanel._act
@@ -91,7 +91,6 @@ data.manage: Manage.connect.<locals>.act Manage.connect.<locals>.change
 data.page: DatasetList.connect.<locals>.act
 data.region: propose remove save take undo
 evaluate.one_run: delete rename restore
-inspect.page: clear_list
 studio.teaching: drop_adapter rename_adapter
 exdd_core.api.making: build
 exdd_core.api.versions: activate

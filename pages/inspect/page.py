@@ -50,7 +50,7 @@ def render(workspace: Workspace) -> None:
     """Build the page's content between header and footer."""
     review = Review(workspace)
     functions: list[answers.Answerer] = [
-        open_list, add_files, add_folder, clear_list, thumbnails, picture, inspect, point,
+        open_list, add_files, add_folder, clear_list, put_back, thumbnails, picture, inspect, point,
         score, progress, cancel, known, rows, alarm, mark, undo, export_table, export_panes, export_all,
         proposal, outline, truth, undo_outline, threshold, use_threshold, undo_threshold,
     ]  # fmt: skip
@@ -171,8 +171,14 @@ def add_folder(review: Review, asked: questions.AddFolder) -> Answer:
 
 
 def clear_list(review: Review, asked: questions.Listed) -> Answer:
-    """Delete the uploaded images, or take a folder off the lists, and open another list."""
+    """Take the uploaded images away, or a folder off the lists, and open another list."""
     said = review.clear(asked.list)
+    return open_list(review, questions.OpenList(bank=asked.bank, list=asked.list)) | {"said": said}
+
+
+def put_back(review: Review, asked: questions.Listed) -> Answer:
+    """Bring back the uploaded images that were taken away last, and open them."""
+    said = review.put_back()
     return open_list(review, questions.OpenList(bank=asked.bank, list=asked.list)) | {"said": said}
 
 

@@ -226,8 +226,8 @@ def test_a_data_set_is_renamed_exported_and_deleted(
     kinds = {row.defect_type for row in filled.images("lids")} - {""}
     manage.get_by_label("New name of the type").fill(LONG)
     page.locator("#manage-keep").click()
-    sentence(page, "Choose the type of defect that is to be called otherwise.")
-    manage.get_by_label("Type of defect").click()
+    sentence(page, "Choose the type of defect that gets this name.")
+    manage.get_by_label("Type to rename").click()
     page.get_by_role("option", name=min(kinds), exact=True).click()
     page.locator("#manage-keep").click()
     sentence(page, f'Called "{min(kinds)}" "{LONG[:60]}" on ')

@@ -53,7 +53,7 @@ class Manage:
                 )
             with gr.Row():
                 self.type = gr.Dropdown(
-                    [], label="Type of defect", info="That is to be called otherwise.", min_width=160
+                    [], label="Type to rename", info="A type of defect of this data set.", min_width=160
                 )
                 self.kind = gr.Textbox(
                     label="New name of the type", info="On all of its images.", max_lines=1
@@ -129,7 +129,7 @@ class Manage:
         if deeper or rule:
             lines.append(dataset_settings.set_choices(self.workspace, info.name, who, deeper, rule).sentence)
         if kind and not type:
-            raise BadInput("Choose the type of defect that is to be called otherwise.")
+            raise BadInput("Choose the type of defect that gets this name.")
         if type and kind:
             lines.append(dataset_settings.rename_type(self.workspace, info.name, type, kind, who).sentence)
         if not lines:

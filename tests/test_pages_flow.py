@@ -146,6 +146,15 @@ def test_a_mark_says_that_a_name_is_missing_and_a_filter_outlives_a_reload(
         longest = "(one) => (one.textContent = 'x'.repeat(63)) && one.parentElement.offsetWidth"
         assert page.locator(".vw-table td:nth-child(2) > span").first.evaluate(longest) < 200
         page.click("[data-view=strip]")
+        # Nor does a long name push the other reason aside, or itself out of the window.
+        page.set_viewport_size({"width": 1024, "height": 768})
+        for reason in (".vw-why-exdd", ".vw-why-patchcore"):
+            page.locator(reason).evaluate("(one) => (one.textContent = 'x'.repeat(200))")
+            told = page.locator(reason).bounding_box()
+            assert told and 400 < told["width"] < 500 and told["x"] + told["width"] <= 1024
+        assert page.evaluate(SIDEWAYS) <= 0
+        cut = "(all) => all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent)"
+        assert page.locator(".vw-head .vw-verdict").evaluate_all(cut) == []
         # Where there is room, the strip lies at the side.
         page.set_viewport_size({"width": 1920, "height": 1080})
         strip, panes = page.locator(".vw-strip").bounding_box(), page.locator(".vw-panes").bounding_box()

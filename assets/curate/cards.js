@@ -97,7 +97,10 @@ function markCard({ page, store }, list) {
   const cards = cardsIn(list);
   for (const card of cards) card.setAttribute("aria-selected", String(card.dataset.id === at));
   const current = cards.find((card) => card.dataset.id === at);
+  // One stop of the Tab key for all of them: the arrow keys go from card to card.
+  for (const card of cards) card.tabIndex = card === (current || cards[0]) ? 0 : -1;
   if (current) {
+    if (list.contains(document.activeElement)) current.focus({ preventScroll: true });
     const { offsetTop: top, offsetHeight: height } = current;
     // Not scrollIntoView, which would scroll the window as well.
     const isAway = top < list.scrollTop || top + height > list.scrollTop + list.clientHeight;

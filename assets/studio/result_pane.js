@@ -144,7 +144,7 @@ function aboutRows(record, previous) {
   const line = make(
     "p",
     { class: "st-changes", title: "Against the result compared with" },
-    make("span", { class: "st-quiet" }, "Changed"),
+    make("span", { class: "st-quiet" }, changes.length ? "Changed" : "Made in the same way"),
     ...changed,
   );
   return [
@@ -156,6 +156,6 @@ function aboutRows(record, previous) {
       negative && make("span", { class: "st-quiet" }, ` · not: ${negative}`),
     ),
     make("p", { class: "st-quiet" }, madeWords(record)),
-    ...(changes.length ? [line] : []),
+    ...(previous && previous.id !== record.id ? [line] : []),
   ];
 }

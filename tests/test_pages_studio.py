@@ -428,6 +428,7 @@ def test_edit_from_here_brings_everything_back(browser: Browser, address: str, w
         again = newest(workspace)
         assert again.parent == first.id and again.source == first.source and again.settings == first.settings
         assert np.array_equal(read_image(again.image), read_image(first.image))  # same record, same pixels
+        page.locator(".st-changes", has_text="Made in the same way").wait_for()
         page.click(".st-otherseed")
         until(page, lambda: candidates.count(workspace) == 3)
         page.locator(".st-change", has_text="seed").wait_for()  # the one thing that changed

@@ -22,7 +22,7 @@ from exdd_core.workspace import Workspace, runs
 from exdd_core.workspace.imports import import_dataset
 from exdd_core.workspace.runs import Run
 from tests import plates
-from tests.browser import SCREENSHOTS
+from tests.browser import SCREENSHOTS, SIDEWAYS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Error
@@ -96,6 +96,14 @@ def test_the_report_opens_offline_and_its_threshold_moves(
     page.locator("button[data-method=patchcore]").first.click()
     assert page.locator(".ms-value").inner_text() == "1.00"
     page.screenshot(path=SCREENSHOTS / "evaluation-report.png", full_page=True)
+    # Names of 63 characters break within a phone's window, and types within their columns.
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.reload()
+    page.wait_for_selector(".js-plotly-plot .main-svg")
+    page.locator("h1").evaluate("(one) => (one.textContent = 'x'.repeat(63))")
+    assert page.evaluate(SIDEWAYS) <= 0
+    head = page.locator(".ms-recall thead th").nth(2)
+    assert head.evaluate("(one) => (one.textContent = 'x'.repeat(63)) && one.offsetWidth") < 200
     page.close()
     assert broken == [] and [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
 

@@ -65,7 +65,7 @@ def stages() -> list[list[str]]:
     def advised(known: str) -> list[str]:
         return [f"{known}, {way}, recommended" for way in PLACED]
 
-    return [every("0", "3") + advised("3"), every("8", "all"), advised("8"), advised("all")]
+    return [every("0", "3") + advised("3"), every("8", "all") + advised("8"), advised("all")]
 
 
 def _makes_sense(known: str, way: str) -> bool:
@@ -76,10 +76,10 @@ def _makes_sense(known: str, way: str) -> bool:
 def order(seeds: Sequence[int], folds: int) -> Iterator[tuple[list[str], int, int]]:
     """Cells with their seed and fold: those of (0, 0), (1, 1), (2, 2), then of (0, 1), (1, 2) ...; the longest last."""
     rounds = [[(seed, (at + shift) % folds) for at, seed in enumerate(seeds)] for shift in range(folds)]
-    first, second, *longest = stages()
+    first, second, longest = stages()
     for some in rounds:
         yield from ((stage, seed, fold) for stage in (first, second) for seed, fold in some)
-    yield from ((stage, seed, fold) for stage in longest for some in rounds for seed, fold in some)
+    yield from ((longest, seed, fold) for some in rounds for seed, fold in some)
 
 
 def run(data: Path, kept: Path, names: Sequence[str], seeds: Sequence[int], folds: int | None) -> None:

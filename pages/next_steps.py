@@ -13,6 +13,7 @@ import gradio as gr
 
 from exdd_core.review.facts import Gatherer
 from exdd_core.review.next_steps import next_steps as steps_of
+from exdd_core.workspace import unfitted
 from pages.answers import answering, markup
 from pages.html import Answer
 from pages.questions import Question
@@ -34,5 +35,8 @@ def render(workspace: Workspace) -> None:
 
 
 def next_steps(gatherer: Gatherer, asked: Question) -> Answer:
-    """All that is worth doing, the most urgent first."""
-    return {"steps": [asdict(step) for step in steps_of(gatherer.facts())]}
+    """All that is worth doing, the most urgent first. soon: whether it may change by itself, as a bank is updated."""
+    soon = (
+        unfitted.count(gatherer.workspace) > 0
+    )  # before the facts: a bank that is updated after them is asked of again
+    return {"steps": [asdict(step) for step in steps_of(gatherer.facts())], "soon": soon}

@@ -487,13 +487,18 @@ def test_a_part_photographed_often_weighs_as_one() -> None:
 def test_new_parts_exceed_the_threshold_no_more_often_than_promised(
     count: int, rate: float, seed: int
 ) -> None:
-    """Over 2,000 draws of all parts and one more; three standard errors are allowed."""
-    draws = np.random.default_rng(seed).exponential(size=(2000, count + 1))
-    names, above, promise = [str(i) for i in range(count)], 0, 0.0
-    for *known, new in draws:
-        limit, promise = thresholds.conformal_threshold(np.array(known), names, rate)
-        above += new > limit
-    assert above / 2000 <= promise + 3 * math.sqrt(promise * (1 - promise) / 2000)
+    """Over 2,000 draws of all parts; each tells how often one more exceeds it, and five standard errors are allowed."""
+    draws = np.random.default_rng(seed).exponential(size=(2000, count))
+    names = [str(i) for i in range(count)]
+    limits, promises = zip(
+        *(thresholds.conformal_threshold(known, names, rate) for known in draws), strict=True
+    )
+    above, promise = (
+        np.exp(-np.array(limits)),
+        promises[0],
+    )  # the share of an exponential distribution above it
+    assert set(promises) == {promise}
+    assert above.mean() <= promise + 5 * above.std() / math.sqrt(len(draws))
 
 
 def test_odds_are_those_of_two_normal_distributions() -> None:

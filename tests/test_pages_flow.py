@@ -16,11 +16,13 @@ from exdd_core import jobs, later, studio
 from exdd_core.banks.building import build_bank
 from exdd_core.banks.detectors import load_detector
 from exdd_core.progress import Progress
+from exdd_core.review.next_steps import Step
 from exdd_core.synthesis.mask_spec import MaskSpec
 from exdd_core.synthesis.orders import Order
 from exdd_core.workspace import Workspace, candidates, thresholds
 from exdd_core.workspace.imports import import_dataset
 from exdd_core.workspace.versions import activate_bank
+from pages import next_steps
 from tests.browser import (
     MOVED,
     SIDEWAYS,
@@ -479,3 +481,21 @@ def test_a_page_says_at_once_that_pytorch_is_being_loaded(
     finally:
         over.set()
         loading.join()
+
+
+def test_the_next_step_is_asked_again_while_a_bank_is_updated(
+    browser: Browser, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A decision is followed seconds after the strip has asked, and nothing on the page tells of it."""
+    updating = [True]
+    monkeypatch.setattr(next_steps.unfitted, "count", lambda _: int(updating[0]))
+    monkeypatch.setattr(
+        next_steps,
+        "steps_of",
+        lambda _: [Step("kind", "It is updated." if not updating[0] else "It is not.", "Do", "./data")],
+    )
+    with visiting(browser) as page:
+        page.goto(f"{address}evaluate")
+        page.locator(".next-said", has_text="It is not.").wait_for(timeout=SLOW)
+        updating[0] = False
+        page.locator(".next-said", has_text="It is updated.").wait_for(timeout=30_000)

@@ -11,7 +11,7 @@ import { chosenStep, dismissedOf } from "./steps.js";
 const DISMISSED = "exdd.next.dismissed";
 /** Milliseconds after a click or key until it is asked again: what was done needs a moment. */
 const SETTLED = 1500;
-/** Milliseconds until a server that did not answer is asked again. */
+/** Milliseconds until a server is asked again that did not answer, or that updates a bank. */
 const AGAIN = 5000;
 
 /**
@@ -28,7 +28,9 @@ export function start(element, server) {
   const ask = latest(async () => {
     if (document.hidden || !element.isConnected) return;
     try {
-      steps = (await call("next_steps")).steps;
+      const answer = await call("next_steps");
+      steps = answer.steps;
+      if (answer.soon) askSoon(AGAIN);
     } catch {
       askSoon(AGAIN); // the page's own calls say what is wrong
     }

@@ -36,7 +36,7 @@ class Gatherer:
     """Gathers facts of one workspace again and again; what was read before is kept. Safe to call from any thread."""
 
     def __init__(self, workspace: Workspace):
-        self._workspace = workspace
+        self.workspace = workspace
         self._results: dict[str, Results] = {}
         self._rows: tuple[tuple[str, str], dict[str, RowsOfImage]] | None = None
         self._joined: tuple[tuple[str, int, int], list[str]] | None = None
@@ -44,7 +44,7 @@ class Gatherer:
 
     def facts(self) -> Facts | None:
         """Facts on the active data set and the version that judges it; None without a data set."""
-        workspace = self._workspace
+        workspace = self.workspace
         info = workspace.active_dataset()
         if info is None:
             return None
@@ -58,7 +58,7 @@ class Gatherer:
 
     def _judged(self, info: DatasetInfo, state: states.BankState, named: Facts) -> Facts:
         """`named` with all that is known of a data set whose own version judges it."""
-        workspace, version = self._workspace, state.version
+        workspace, version = self.workspace, state.version
         with self._lock:
             rows = self._of(version).rows(state.state)
             _, latest = self._of(version).known(state.state)
@@ -89,15 +89,15 @@ class Gatherer:
 
     def _of(self, version: BankVersion) -> Results:
         if version.id not in self._results:
-            path = self._workspace.path / "cache" / "results" / f"{version.id}.jsonl"
-            self._results[version.id] = Results(path, states.former_name(self._workspace, version))
+            path = self.workspace.path / "cache" / "results" / f"{version.id}.jsonl"
+            self._results[version.id] = Results(path, states.former_name(self.workspace, version))
         return self._results[version.id]
 
     def _positive_rows(self, version: BankVersion) -> dict[str, RowsOfImage]:
-        with self._workspace.reading() as db:
+        with self.workspace.reading() as db:
             key = version.id, bank_contents.content(db, version.id)
         if self._rows is None or self._rows[0] != key:
-            self._rows = key, positive_rows(self._workspace, version)
+            self._rows = key, positive_rows(self.workspace, version)
         return self._rows[1]
 
     def _new_normals(self, info: DatasetInfo, version: BankVersion) -> int:
@@ -106,7 +106,7 @@ class Gatherer:
             return 0
         key = info.name, info.state, version.state
         if self._joined is None or self._joined[0] != key:
-            with self._workspace.reading() as db:
+            with self.workspace.reading() as db:
                 details = db.execute(JOINED, [info.name, version.state]).fetchall()
             fresh = [
                 id for (text,) in details for id, was in json.loads(text)["images"].items() if was is None
@@ -114,15 +114,15 @@ class Gatherer:
             self._joined = key, fresh
         query = """select count(*) from images where split = 'train' and label = ? and retired is null
                    and id in (select value from json_each(?))"""
-        with self._workspace.reading() as db:
+        with self.workspace.reading() as db:
             return int(db.execute(query, [NORMAL, json.dumps(self._joined[1])]).fetchone()[0])
 
     def _changes_most(self, dataset: str, latest: dict[str, StoredRow]) -> str:
         """The known defect that the last accepted painting is likely to move over the threshold: of its type where one
         is, the one that was closest below."""
-        with self._workspace.reading() as db:
+        with self.workspace.reading() as db:
             row = db.execute(LAST_TYPE, [dataset]).fetchone()
-        known = _defects(self._workspace, dataset, latest)
+        known = _defects(self.workspace, dataset, latest)
 
         def rank(id: str) -> tuple[bool, bool, float]:
             score = known[id]["exdd_calibrated"]

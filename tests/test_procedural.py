@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,14 @@ def turn(a: float, b: float) -> float:
 # --- what every painting keeps --------------------------------------------------------------------
 
 
+def is_painted(request: PaintRequest) -> bool:
+    try:
+        ENGINE.paint(request)
+    except BadInput:
+        return False
+    return True
+
+
 @settings(max_examples=80)
 @given(
     shape=st.tuples(st.integers(20, 120), st.integers(20, 120)),
@@ -112,9 +120,12 @@ def test_outside_stays_inside_changes_and_the_same_request_gives_the_same_pixels
     request = PaintRequest(image, mask, prompt, settings={"geometry": geometry}, seed=seed)
     try:
         painting = ENGINE.paint(request)
-    except BadInput as refused:  # a shadow on black, a white mark on white, a mask of a few pixels
-        assert "Nothing visible changed" in str(refused)
-        assert min(size) < 8 or min(mask.sum(0).max(), mask.sum(1).max()) < 8 or not 30 < level < 220
+    except (
+        BadInput
+    ) as refused:  # a shadow on black, a white mark on white, a mask of a few pixels, a faint scratch
+        assert "Nothing visible changed" in str(refused) and "try another seed" in str(refused)
+        if min(mask.sum(0).max(), mask.sum(1).max()) >= 8 and 30 < level < 220:
+            assert any(is_painted(replace(request, seed=other)) for other in range(10))
         return
     assert np.array_equal(painting.image[~mask], image[~mask])
     assert painting.mask.any() and not (painting.mask & ~mask).any()

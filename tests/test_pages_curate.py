@@ -161,12 +161,17 @@ def test_a_round_with_the_keyboard(browser: Browser, address: str, workspace: Wo
         first = at(page)
         stop = page.locator(".cu-card[tabindex='0']")  # one of the Tab key for all cards
         assert stop.count() == 1 < page.locator(".cu-card").count()
-        stop.focus()
-        page.keyboard.press("ArrowRight")
-        until(page, lambda: at(page) != first)
-        assert page.evaluate("document.activeElement.dataset.id") == at(page)
-        page.keyboard.press("ArrowLeft")
-        until(page, lambda: at(page) == first)
+
+        def goes_along() -> bool:  # a queue that is read anew meanwhile takes the focus
+            stop.focus()
+            page.keyboard.press("ArrowRight")
+            until(page, lambda: at(page) != first)
+            went = page.evaluate("document.activeElement.dataset.id") == at(page)
+            page.keyboard.press("ArrowLeft")
+            until(page, lambda: at(page) == first)
+            return bool(went)
+
+        until(page, goes_along)
         page.keyboard.press("a")
         said(page, "Accepted 1 candidate")
         until(page, lambda: status(workspace, first) == "accepted")

@@ -24,12 +24,7 @@ export function showCards(pane, narrow) {
     const showMore = voice.attempt(() => desk.refresh(queueAsked(store.get()).limit + PAGE));
     const button = plain(`Show ${more} more`, showMore, { class: "plain-button small cu-more" });
     const shown = cards.length ? cards : [emptyQueue(pane, narrow)];
-    const before = document.activeElement;
-    const isThere = before instanceof HTMLElement && before.dataset.id && list.contains(before);
-    list.replaceChildren(...shown, more > 0 ? button : ""); // which takes the focus from a card, even of one that stays
-    if (!isThere) return;
-    const same = cardsIn(list).find((card) => card.dataset.id === before.dataset.id);
-    (same || cardsIn(list)[0])?.focus({ preventScroll: true });
+    list.replaceChildren(...shown, more > 0 ? button : "");
   });
   store.subscribe(["items", "total", "at", "shown"], () => markCard(pane, list));
   // Counts may come before the cards, as after an undo: nothing then says that all is decided.

@@ -13,9 +13,9 @@
 #   FAISS=gpu    faiss with CUDA, or FAISS=cpu without; by itself make looks for an NVIDIA driver
 
 SHELL := bash
-# Python keeps what it compiles, whatever the shell says: without, every start compiles our modules again.
-unexport PYTHONDONTWRITEBYTECODE
 .SHELLFLAGS := -eu -o pipefail -c
+# Python keeps what it compiles, whatever the shell says: otherwise every start compiles our modules again.
+unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := run
 .PHONY: run test test-fast lint bench docs screenshots lock browser chosen
 .DELETE_ON_ERROR:

@@ -36,27 +36,27 @@ LOADING = """<style id="exdd-loading">body::after {
   padding: 12px 16px; transform: translateX(-50%); box-sizing: border-box; color: #fff; background: #232831;
   border: 1px solid #4d5664; border-radius: 8px; font: 14px/20px system-ui, sans-serif;
 }</style>"""
-_NAMED: set[str] = set()  # editions that pages of this process have named
 
 
 class Look(StaticFiles):
     """Serves only the styles and pictures in `assets`, and its scripts and styles joined to one file each for a page.
 
-    A page names them below their edition, so a browser keeps its copies without asking. Below an edition of another
-    program it gets the files of this one, and asks each time.
+    A page names them below their edition, so a browser keeps its copies without asking. Below any other edition it gets
+    the files of this one, and asks each time.
     """
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         edition, _, file = path.partition("/") if EDITION.match(path) else ("", "", path)
+        current = await run_in_threadpool(_edition)
         if file == STYLES or file in SCRIPTS.values():
             kind = "text/css" if file == STYLES else "text/javascript"
-            response = Response(await run_in_threadpool(_joined, file, _edition()), media_type=kind)
+            response = Response(await run_in_threadpool(_joined, file, current), media_type=kind)
         elif _is_served(ASSETS / file) and not file.endswith(".js"):
             response = await super().get_response(file, scope)
         else:
             raise HTTPException(status_code=404)
-        kept = edition in _NAMED
-        response.headers["Cache-Control"] = "private, max-age=31536000, immutable" if kept else "no-cache"
+        is_kept = edition == current
+        response.headers["Cache-Control"] = "private, max-age=31536000, immutable" if is_kept else "no-cache"
         return response
 
 
@@ -66,8 +66,7 @@ def _edition() -> str:
     for file in _looks("*", "*/*"):
         found = (ASSETS / file).stat()
         told.update(f"{file} {found.st_size} {found.st_mtime_ns}\n".encode())
-    _NAMED.add(name := told.hexdigest()[:12])
-    return name
+    return told.hexdigest()[:12]
 
 
 @lru_cache(maxsize=16)

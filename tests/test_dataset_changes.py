@@ -421,6 +421,14 @@ def test_a_type_is_renamed_on_all_images_and_back(workspace, capsys):
     for unusable in (" ", old):
         with pytest.raises(BadInput):
             dataset_settings.rename_type(workspace, "plates", old, unusable, WHO)
+    some = next(id for id, kind in before.items() if kind)
+    for call in (  # nothing is cut off without a word
+        lambda: dataset_settings.rename_type(workspace, "plates", old, "x" * 64, WHO),
+        lambda: dataset_changes.relabel(workspace, [some], "defect", WHO, defect_type="x" * 64),
+    ):
+        with pytest.raises(BadInput, match="at most 63 characters"):
+            call()
+    assert types() == before
     place = ["--workspace", str(workspace.path)]
     assert cli.main(["datasets", "rename-type", "plates", old, "  deep   pit ", *place]) == 0
     number = sum(kind == old for kind in before.values())

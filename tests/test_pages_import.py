@@ -230,8 +230,8 @@ def test_a_data_set_is_renamed_exported_and_deleted(
     manage.get_by_label("Type to rename").click()
     page.get_by_role("option", name=min(kinds), exact=True).click()
     page.locator("#manage-keep").click()
-    sentence(page, f'Called "{min(kinds)}" "{LONG[:60]}" on ')
-    assert {row.defect_type for row in filled.images("lids")} - {""} == kinds - {min(kinds)} | {LONG[:60]}
+    sentence(page, f'Called "{min(kinds)}" "{LONG}" on ')
+    assert {row.defect_type for row in filled.images("lids")} - {""} == kinds - {min(kinds)} | {LONG}
     shoot(page, "data-type-renamed")
     manage.get_by_role("button", name="Undo").click()
     sentence(page, "Took back: Called")

@@ -28,6 +28,7 @@ from exdd_core.workspace.decisions import (
     write,
 )
 from exdd_core.workspace.drawn_masks import keep_mask
+from exdd_core.workspace.names import checked
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -185,13 +186,9 @@ def _require_pending(db: Database, id: str) -> None:
 
 
 def _retype(db: Database, candidate: Candidate, defect_type: str, who: str) -> None:
-    named = type_name(defect_type)
+    named = checked(defect_type)
     db.execute("update candidates set defect_type = ? where id = ?", [named, candidate.id])
     write(db, candidate.id, "type", who, before=candidate.defect_type, after=named, dataset=candidate.dataset)
-
-
-def type_name(defect_type: str) -> str:
-    return " ".join(defect_type.split())[:60]
 
 
 def _tags(reasons: Sequence[str]) -> list[str]:

@@ -18,7 +18,7 @@ from exdd_core.banks.following import changing_banks
 from exdd_core.banks.teachers import marked, marked_patches, pixels_of
 from exdd_core.banks.update import BankUpdate
 from exdd_core.curation.changing import Decided, Gained
-from exdd_core.curation.deciding import type_name, undo
+from exdd_core.curation.deciding import undo
 from exdd_core.datasets import incoming
 from exdd_core.detector import Change
 from exdd_core.detector.bank import BankImage
@@ -28,6 +28,7 @@ from exdd_core.synthesis import masks
 from exdd_core.workspace import candidates
 from exdd_core.workspace.decisions import in_force, write
 from exdd_core.workspace.drawn_masks import keep_mask
+from exdd_core.workspace.names import checked
 
 if TYPE_CHECKING:
     from exdd_core.detector.inspection import Inspection
@@ -50,7 +51,7 @@ def mark_missed(
     _require_untrained(workspace, image)
     check_missed(mask, images.probe(path)[::-1])
     origin = _origin(workspace, image, path)
-    known = BankImage(image, origin["group"], type_name(defect_type))
+    known = BankImage(image, origin["group"], checked(defect_type))
     return _mark(workspace, "missed", known, mask, who, origin)
 
 

@@ -30,6 +30,7 @@ from exdd_core.synthesis.masks import TOO_LARGE
 from exdd_core.workspace import copies, dataset_files, dataset_reports, dataset_states, failures, imports
 from exdd_core.workspace.columns import DatasetColumns, ImageColumns
 from exdd_core.workspace.dataset_states import RETIRED, UNDONE, Change
+from exdd_core.workspace.names import checked
 from exdd_core.workspace.placing import making
 
 if TYPE_CHECKING:
@@ -255,6 +256,7 @@ def relabel(
     if label == datasets.NORMAL and (defect_type or mask is not None):
         raise BadInput("A normal image has no type and no mask; leave them out, or choose defect.")
     dataset, ids = named(workspace, names)
+    kind = checked(defect_type)
     if mask is not None:
         _require_mask(workspace, ids, mask)
     with changing(workspace, dataset, "relabel", who, progress or Progress()) as draft:
@@ -262,14 +264,13 @@ def relabel(
             row = _known(draft, id)
             new: ImageColumns = {"label": label, "defect_type": "", "mask": None, "originals": None}
             if label == datasets.DEFECT:
-                kind = " ".join(defect_type.split())[:60] or row["defect_type"] or "defect"
-                new = {"label": label, "defect_type": kind}
+                new = {"label": label, "defect_type": kind or row["defect_type"] or "defect"}
             if mask is not None:
                 written = imports.write_mask(draft.new, draft.masks, row["path"], mask)
                 new["mask"], new["originals"] = written, None
             if any(row.get(name) != value for name, value in new.items()):
                 draft.images[id] = new
-        said = f"{label} ({defect_type})" if defect_type else label
+        said = f"{label} ({kind})" if kind else label
         masked = ", with a mask" if mask is not None else ""
         draft.sentence = (
             f"Called {_images(list(draft.images))} {said}{masked}." if draft.images else f"all are {said}."

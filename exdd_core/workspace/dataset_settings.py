@@ -22,7 +22,7 @@ from exdd_core.images import Size, encode_png
 from exdd_core.mask_rules import USUAL, MaskRule
 from exdd_core.progress import Progress
 from exdd_core.sentences import count, percent
-from exdd_core.workspace import dataset_reports, dataset_states, imports
+from exdd_core.workspace import dataset_reports, dataset_states, imports, names
 from exdd_core.workspace.columns import ImageColumns
 from exdd_core.workspace.dataset_changes import Changed, Draft, changed, changing, require_own_name
 
@@ -53,7 +53,7 @@ def rename_type(workspace: Workspace, dataset: str | None, old: str, new: str, w
 
     Candidates keep the type that they were painted as, and banks theirs until a rebuild. Raises `BadInput`.
     """
-    if not (kind := " ".join(new.split())[:60]):
+    if not (kind := names.checked(new)):
         raise BadInput("A type of defect has a name; type one.")
     with changing(workspace, dataset, "rename type", who, Progress()) as draft:
         name, types = draft.info["name"], {row["defect_type"] for row in draft.rows.values()} - {""}

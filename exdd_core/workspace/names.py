@@ -1,4 +1,4 @@
-"""Names that people give to bank versions, beside the one that each has, such as v3.
+"""Names that people give: to bank versions, beside the one that each has, such as v3, and to types of defect.
 
 Knows a setting. Does not know versions.
 """

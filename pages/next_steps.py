@@ -36,7 +36,6 @@ def render(workspace: Workspace) -> None:
 
 def next_steps(gatherer: Gatherer, asked: Question) -> Answer:
     """All that is worth doing, the most urgent first. soon: whether it may change by itself, as a bank is updated."""
-    soon = (
-        unfitted.count(gatherer.workspace) > 0
-    )  # before the facts: a bank that is updated after them is asked of again
+    # Counted before the facts are read: where an update ends in between, the page asks once more.
+    soon = unfitted.count(gatherer.workspace) > 0
     return {"steps": [asdict(step) for step in steps_of(gatherer.facts())], "soon": soon}

@@ -1,4 +1,4 @@
-"""What the README says of the command line holds, and the command line says who it is at once.
+"""What the README and the documents say of the command line holds, and the command line answers --help at once.
 
 Every documented command is given to the parser and none is run.
 """
@@ -21,15 +21,16 @@ from exdd_core.errors import BadInput
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
+DOCUMENTS = "\n".join([README, *(file.read_text("utf-8") for file in sorted(ROOT.glob("docs/*.md")))])
 PREFIX = ["python", "-m", "exdd_core"]
 HEAVY = {"cv2", "diffusers", "faiss", "gradio", "numpy", "sklearn", "torch", "torchvision", "transformers"}
 
 
 def documented() -> list[str]:
-    """Every line of the README's code blocks that begins a command, as a shell would read it."""
-    blocks = re.findall(r"^```[^\n]*\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    """Every line of the documents' code blocks that begins a command, as a shell would read it."""
+    blocks = re.findall(r"^```[^\n]*\n(.*?)^```", DOCUMENTS, re.MULTILINE | re.DOTALL)
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
-    return [line for line in lines if "-m exdd_core" in line]
+    return [line for line in lines if line.startswith(" ".join(PREFIX) + " ")]
 
 
 def words_of(line: str) -> list[str]:

@@ -112,7 +112,7 @@ def test_the_pages_say_what_to_install(
             timeout=SLOW
         )  # this map needs no extra
         page.get_by_role("button", name="UMAP").click()
-        page.locator(".lm-order").get_by_role("button", name="Make it").click()
+        page.locator(".lm-order").get_by_role("button", name="Create map").click()
         page.locator(".st-message", has_text=sentence(extras.MAP)).wait_for(timeout=SLOW)
         shoot(page, "extras-banks")
         visit(page, f"{address}studio")

@@ -162,7 +162,7 @@ def test_versions_are_compared_and_a_map_shows_what_is_dropped_and_put_back(
     # Dropped, with the name of who did it; and undone.
     before = rows("v2")
     side.get_by_role("button", name="Drop from the positive bank").click()
-    page.locator(".st-message", has_text="Type your name first").wait_for()
+    page.locator(".st-message", has_text="Enter your name first").wait_for()
     side.get_by_label("Your name").fill("Anna")
     side.get_by_role("button", name="Drop from the positive bank").click()
     toast = page.locator(".landscape .st-toast")
@@ -189,13 +189,13 @@ def test_versions_are_compared_and_a_map_shows_what_is_dropped_and_put_back(
 
     # A map by UMAP is made when somebody asks for it; v1 has one already. Of it nothing can be dropped yet.
     page.get_by_role("button", name="UMAP").click()
-    page.locator(".lm-order").get_by_role("button", name="Make it").wait_for()
+    page.locator(".lm-order").get_by_role("button", name="Create map").wait_for()
     shoot(page, "banks-umap-none")
     page.get_by_role("button", name="Show v1").click()
     drawn(page, "v1", rows("v1"))
     page.wait_for_function("document.querySelector('.landscape').getBoundingClientRect().top < 200")
     page.locator(".lm-order").wait_for(state="hidden")
-    page.locator(".lm-told", has_text="UMAP keeps rows that are alike together").wait_for()
+    page.locator(".lm-told", has_text="UMAP keeps similar rows together").wait_for()
     page.locator(".lm-frame").evaluate("frame => frame.scrollIntoView({ block: 'center' })")
     page.locator("#rows", has_text="Rows of v1 by image").wait_for(timeout=SLOW)
     x, y = still(page, [1, 0])
@@ -263,7 +263,7 @@ def test_a_version_behind_what_was_decided_is_brought_in_line(
         writing.write(own, tmp_path / "line 3.zip", "v1")
         upload = page.get_by_test_id("Import a bundle or checkpoint-upload-button")
         upload.set_input_files(tmp_path / "line 3.zip")
-        said = page.locator(".note.done", has_text="v4 came from line 3.zip: v1 (")
+        said = page.locator(".note.done", has_text="Imported v4 from line 3.zip: v1 (")
         said.wait_for(timeout=SLOW)
         normal = own.images("plates", split="test", label="normal")[0]
         curation.mark_false_alarm(
@@ -289,7 +289,7 @@ def test_a_version_behind_what_was_decided_is_brought_in_line(
         assert len(own.banks()) == 4
         (tmp_path / "their model.ckpt").write_bytes(held)
         upload.set_input_files(tmp_path / "their model.ckpt")
-        page.locator(".note.done", has_text="v5 came from their model.ckpt").wait_for(timeout=SLOW)
+        page.locator(".note.done", has_text="Imported v5 from their model.ckpt").wait_for(timeout=SLOW)
         row = page.locator("#versions tr", has_text="imported").filter(has_text="v5")
         row.get_by_role("button", name="Activate v5").wait_for(timeout=SLOW)
         row.scroll_into_view_if_needed()
@@ -326,7 +326,7 @@ def test_what_got_worse_and_which_verdicts_differ_is_whole_in_small_windows(
     activate.dblclick()
     asked = page.get_by_role("alertdialog", name="Activate v1")
     asked.get_by_text(f"v1 is held back: it fails {len(tested)} of").wait_for(timeout=SLOW)
-    page.wait_for_function("document.activeElement?.textContent === 'Leave it'")
+    page.wait_for_function("document.activeElement?.textContent === 'Cancel'")
     whole = """(row) => { const frame = row.closest('.wide').getBoundingClientRect();
       return [...row.querySelectorAll('li, strong, button')].every((one) => {
         const box = one.getBoundingClientRect();
@@ -338,7 +338,7 @@ def test_what_got_worse_and_which_verdicts_differ_is_whole_in_small_windows(
         assert asked.evaluate(whole)
     assert asked.get_by_role("link", name=tested[0].id).get_attribute("href") == inspect_url(tested[0].id)
     shoot(page, "banks-held-back")
-    asked.get_by_role("button", name="Leave it").click()
+    asked.get_by_role("button", name="Cancel").click()
     activate.wait_for()
     assert own.bank().name == "v2"
 

@@ -91,7 +91,7 @@ def test_an_empty_workspace_is_made_and_says_what_to_do(page: Page, folder: Path
         assert Workspace.exists(tmp_path / "new")
         visit(page, f"{address}/data")
         assert page.locator(".empty-title").inner_text() == "No data sets yet"
-        page.get_by_role("button", name="Make demo images").wait_for()
+        page.get_by_role("button", name="Create demo images").wait_for()
         page.locator(".frame-state", has_text=re.compile("none yet.*none yet", re.DOTALL)).wait_for()
         shoot(page, "data-empty")
         visit(page, f"{address}/banks")
@@ -101,7 +101,7 @@ def test_an_empty_workspace_is_made_and_says_what_to_do(page: Page, folder: Path
         look_at(page, tmp_path / "nowhere")
         assert str(tmp_path / "nowhere") in sentence(page, "does not exist").inner_text()
         look_at(page, "")
-        sentence(page, "type the path of the folder")
+        sentence(page, "enter the path of the folder")
 
         import_from(page, folder, 12)
         sentence(page, "Imported 12 images as brackets.")
@@ -125,7 +125,7 @@ def test_what_is_next_is_dismissed_a_kind_at_a_time(address: str, page: Page) ->
     height, first = strip.bounding_box(), do.get_attribute("href")
     while later.is_visible():
         later.click()
-    strip.get_by_text("Nothing waits for you.").wait_for()
+    strip.get_by_text("Nothing is waiting for you.").wait_for()
     visit(page, f"{address}/banks")
     strip.get_by_role("button", name="Show hidden").click()
     assert do.get_attribute("href") == first and strip.bounding_box() == height
@@ -142,7 +142,7 @@ def test_import_shows_the_split_before_it_is_made(address: str, page: Page, fold
     assert [int(n) for n in test.split()[1:]] == [2, 2, 4]
 
     labelled(page, "Which images show the same physical part?").click()
-    page.get_by_role("option", name="A pattern on the file name").click()
+    page.get_by_role("option", name="A pattern in the file name").click()
     rule = labelled(page, "Pattern")
     rule.fill("part\\d+")
     rule.press("Enter")
@@ -178,7 +178,7 @@ def test_a_zip_can_be_uploaded(address: str, page: Page, folder: Path, tmp_path:
     page.get_by_label("A zip file to upload").check()
     page.locator("#import-file input[type=file]").set_input_files(packed)
     page.locator("#import-file", has_text="packed").wait_for()
-    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("button", name="Preview").click()
     page.get_by_role("button", name="Import 12 images").click()
     sentence(page, "Imported 12 images as packed.")
     page.get_by_role("button", name="Open demo").click()
@@ -199,16 +199,16 @@ def test_the_gallery_filters_and_counts(address: str, page: Page) -> None:
     shown.first.locator("img").evaluate("image => image.decode()")  # rejects where it cannot be shown
     picture = page.request.get(shown.first.locator("img").evaluate("image => image.src")).text()
     assert picture.count("<path") == 2  # the mask's outline, dark under bright
-    labelled(page, "Type of defect").click()
+    labelled(page, "Defect type").click()
     page.get_by_role("option").nth(1).click()
     page.wait_for_function(
         "() => new Set([...document.querySelectorAll('.thumb-label')].map(l => l.innerText)).size == 1"
     )
-    found, type_of = head.inner_text(), labelled(page, "Type of defect").input_value()
+    found, type_of = head.inner_text(), labelled(page, "Defect type").input_value()
     page.reload()  # and they outlive it
     head.get_by_text(found, exact=True).wait_for(timeout=SLOW)
     assert page.get_by_label("Training", exact=True).is_checked()
-    assert labelled(page, "Type of defect").input_value() == type_of
+    assert labelled(page, "Defect type").input_value() == type_of
     assert page.locator("#report").get_by_text("Integrity of demo").count() == 1
     shoot(page, "data-gallery")
     shown.first.click()
@@ -288,11 +288,11 @@ def test_build_activate_and_delete(address: str, page: Page) -> None:
     page.get_by_role("button", name="Delete v1").click()
     asked = page.get_by_role("alertdialog")
     assert re.search(r"Delete v1\? Its [\d,]+ normal and [\d,]+ defect rows", asked.inner_text())
-    asked.get_by_role("button", name="Keep it").click()
+    asked.get_by_role("button", name="Cancel").click()
     asked.wait_for(state="hidden")
 
     page.get_by_role("button", name="Rename v2").click()
-    field = page.get_by_label("Name of v2 for people")
+    field = page.get_by_label("Display name of v2")
     field.fill("v7")
     page.get_by_role("button", name="Save").click()
     sentence(page, '"v7" could be the number of another version')
@@ -340,7 +340,7 @@ def test_a_build_can_be_cancelled(address: str, page: Page) -> None:
 @pytest.mark.parametrize(
     ("label", "value", "words"),
     [
-        ("Defective parts", "many", '"many" is no number of defective parts'),
+        ("Defective parts", "many", '"many" is not a valid number of defective parts'),
         ("Size", "big", "width x height"),
         ("Negative share kept", "0", "above 0 and at most 100 %"),
     ],

@@ -21,8 +21,8 @@ import { BANKS, imageOf, nameOf, sourceOf, typeOf } from "./words.js";
 // Pixels of the page that an image may take.
 const ROOM = [286, 256];
 const HINT =
-  "Point at a dot to see its patch; click to see its image and all rows of it. Drag to zoom in, " +
-  "double-click to see all again.";
+  "Point at a dot to see its patch; click to see its image and all of its rows. Drag to zoom in, " +
+  "double-click to reset.";
 
 /** @param {Pane} pane */
 export function showSide(pane) {
@@ -85,13 +85,15 @@ const nameField = () =>
     type: "text",
     class: "lm-who",
     maxlength: "40",
-    placeholder: "Your name is stored with what you decide",
+    placeholder: "Your name, stored with your decisions",
     "aria-label": "Your name",
   });
 
 /** @param {BankImage} image @param {Bank} bank */
 function dropButton(image, bank) {
-  const title = bank.active ? "Its rows leave the bank; the image stays" : `Activate ${bank.name} first`;
+  const title = bank.active
+    ? "Removes its rows from the bank; the image stays"
+    : `Activate ${bank.name} first`;
   return make(
     "button",
     { type: "button", class: "plain-button lm-drop", disabled: !bank.active, title },

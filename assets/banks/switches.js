@@ -23,7 +23,7 @@ export function showSwitches(pane) {
     find(page, ".lm-told").replaceChildren(
       aboutMap(map, isWanted),
       left,
-      left && map.method === "umap" ? smallButton("Make it again", voice.attempt(order)) : "",
+      left && map.method === "umap" ? smallButton("Create it again", voice.attempt(order)) : "",
     );
     find(page, ".lm-name").textContent = bank.name;
     const titles = colours.map((name) => /** @type {const} */ ([name, COLOURINGS[name].title]));
@@ -64,18 +64,18 @@ function offer({ page, store, voice, order, cancel }) {
   if (box.hidden || !bank) return;
   if (!job) {
     box.replaceChildren(
-      make("p", { class: "empty-title" }, `No map of ${bank.name} by UMAP yet`),
-      make("p", {}, "It takes a minute or two, in the background, and stays with the version."),
+      make("p", { class: "empty-title" }, `No UMAP map of ${bank.name} yet`),
+      make("p", {}, "It takes a minute or two in the background and is stored with the version."),
       make(
         "button",
         { type: "button", class: "main-button lm-make", onclick: voice.attempt(order) },
-        "Make it",
+        "Create map",
       ),
     );
     return;
   }
   const percent = 100 * job.fraction;
-  const bar = { class: "bar", role: "progressbar", "aria-label": "Map by UMAP" };
+  const bar = { class: "bar", role: "progressbar", "aria-label": "UMAP map" };
   box.replaceChildren(
     make("p", { class: "empty-title" }, job.text),
     make(

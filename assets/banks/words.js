@@ -85,8 +85,8 @@ export function aboutMap(map, isWanted) {
   if (!isWanted) return "Every dot is a row of a bank.";
   const place =
     map.method === "pca"
-      ? "Its place is along the two directions in which rows differ most; both banks weigh the same."
-      : "UMAP keeps rows that are alike together; the distance between groups says little.";
+      ? "Its position is along the two directions in which rows differ most; both banks are weighted equally."
+      : "UMAP keeps similar rows together; the distance between groups means little.";
   return `Every dot is a row of a bank. ${place}`;
 }
 
@@ -107,10 +107,9 @@ export function aboutDistances({ kinds, failed }) {
       .filter((kind) => kind.name === name)
       .map((kind) => `${percent(kind.beyond)} of patches on ${words}`),
   );
-  if (!parts.length) return "This version knows no defects, so there are normal patches only.";
+  if (!parts.length) return "This version knows no defects, so only normal patches are shown.";
   return (
-    `Beyond the 99 % line of held-out normal patches lie ${parts.join(" and ")}: what lies before it looks ` +
-    "much like normal surface. Counted are the patches that the positive bank learns from, without rows of " +
-    "their own part."
+    `${parts.join(" and ")} lie beyond the 99 % line of held-out normal patches; patches below it look much ` +
+    "like normal surface. This counts the patches that the positive bank learns from, without rows of their own part."
   );
 }

@@ -34,14 +34,14 @@ POSITIVES = {
     "None: normal images only, as PatchCore": "none",
 }
 LIKENESS = {
-    "Nobody has said": None,
+    "Not specified": None,
     "Somewhat": 0.1,
     "Like mine": 1.0,
 }  # a word, and `BankOptions.likeness`
 ALL_PARTS = "All of them"
 OWN_BACKBONE = ""  # the workspace's
 FUSION_HELP = {
-    "auto": "Best for the defects there are",
+    "auto": "Best for the available defects",
     "context": "context: normal distance and what defects and their surroundings look like",
     "stacked": "stacked: weighs both banks and a learned direction",
     "open_set": "open_set: normal distance, raised close to known defects",
@@ -69,17 +69,17 @@ class Builder:
                 list(POSITIVES),
                 value=next(iter(POSITIVES)),
                 label="Defects to learn from",
-                info="Patches that lie on a defect, by its mask.",
+                info="Patches on a defect, according to its mask.",
             )
             self.likeness = gr.Radio(
                 list(LIKENESS),
                 value=next(iter(LIKENESS)),
                 label="How much do painted defects look like yours?",
-                info="Counts while no real defect is known; then what paintings find of real ones decides.",
+                info="Used until a real defect is known; after that, how well painted ones find real ones decides.",
             )
             self.parts = gr.Textbox(
                 label="Defective parts",
-                info="At most so many, to see how few would do. Empty: all.",
+                info="Maximum number, to see how few are enough. Empty: all.",
                 placeholder=ALL_PARTS,
                 max_lines=1,
             )
@@ -98,10 +98,10 @@ class Builder:
     def _build_advanced(self) -> None:
         with answers.folded("More settings"):
             self.fusion = gr.Dropdown(
-                [("Best for the defects there are", "auto")],
+                [("Best for the available defects", "auto")],
                 value="auto",
                 label="Fusion",
-                info="How both distances become one score.",
+                info="How the two distances are combined into one score.",
             )
             share = functools.partial(gr.Number, min_width=120, precision=3)
             with gr.Row():
@@ -118,7 +118,7 @@ class Builder:
                 label="Keep the aspect ratio", info="Fit images into the size; do not stretch them."
             )
             self.backbone = gr.Dropdown(
-                [("This workspace's", OWN_BACKBONE)],
+                [("Workspace default", OWN_BACKBONE)],
                 value=OWN_BACKBONE,
                 label="Backbone",
                 info="The network that describes patches.",
@@ -187,7 +187,7 @@ class Builder:
         own = self.workspace.backbone_name
         fusions = [(FUSION_HELP.get(name, name), name) for name in ("auto", *reversed(FUSIONS))]
         networks = [
-            (f"This workspace's: {own}", OWN_BACKBONE),
+            (f"Workspace default: {own}", OWN_BACKBONE),
             *((n, n) for n in backbones.NAMES if n != own),
         ]
         return gr.update(choices=fusions), gr.update(choices=networks)

@@ -173,7 +173,7 @@ def _compared(found: Comparison) -> list[str]:
         lines.append(_compared_row(f"{name}, test split", first, second))
     changes = [last.changes if last else 0 for last in found.measured]
     if any(changes):
-        lines.append(_compared_row("Changes since it was measured", *changes))
+        lines.append(_compared_row("Changes since measurement", *changes))
     lines += [_line(setting(key), fact(one), fact(other), "") for key, (one, other) in found.settings.items()]
     return lines
 

@@ -67,7 +67,7 @@ def drop(workspace: Workspace, asked: questions.Dropped) -> Answer:
 
     bank = workspace.bank(asked.bank)
     if not bank.active:
-        raise BadInput(f"{bank.name} is not active any more; activate it to drop images from it.")
+        raise BadInput(f"{bank.name} is no longer active; activate it to drop images from it.")
     return {"sentence": aligning.drop(workspace, asked.image, asked.side, _who(asked)).sentence}
 
 
@@ -81,7 +81,7 @@ def put_back(workspace: Workspace, asked: questions.Dropped) -> Answer:
 def _who(asked: questions.Dropped) -> str:
     who = person(asked.who)
     if not who:
-        raise BadInput("Type your name first: it is stored with what you decide.")
+        raise BadInput("Enter your name first; it is stored with your decisions.")
     return who
 
 
@@ -90,7 +90,7 @@ def order_map(workspace: Workspace, asked: questions.Version) -> Answer:
     extras.MAP.require()
     bank = workspace.bank(asked.bank)
     if _map_job(workspace, bank.id) is None:
-        jobs.submit(workspace, "map", f"Making a map of {bank.name} by UMAP", {"bank": bank.id})
+        jobs.submit(workspace, "map", f"Creating a UMAP map of {bank.name}", {"bank": bank.id})
     return news(workspace, asked)
 
 

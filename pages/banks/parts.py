@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 SETTINGS = {
     "positives": "Defects learned from",
-    "max_real_parts": "Defective parts, at most",
+    "max_real_parts": "Maximum number of defective parts",
     "negative_ratio": "Share of normal patches kept",
     "positive_ratio": "Share of defect patches kept",
     "keep_aspect": "Aspect ratio kept",
     "likeness": "Painted defects look like yours, 0 to 1",
-    "guaranteed": "False alarm rate guaranteed",
+    "guaranteed": "Guaranteed false-alarm rate",
     "depth": "Bit depth",
     "state": "State of the data set",
     "roi": "Region of interest, share of an image",
@@ -52,7 +52,7 @@ def whole(value: Any, what: str) -> int:
     try:
         return int(str(value).strip())
     except ValueError:
-        raise BadInput(f'"{value}" is no {what}; type a whole number.') from None
+        raise BadInput(f'"{value}" is not a valid {what}; enter a whole number.') from None
 
 
 def setting(name: str) -> str:

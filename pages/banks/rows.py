@@ -105,7 +105,7 @@ class Rows:
         bank = detector.positive if side == "positive" else detector.negative
         if bank is None:
             return html.empty(
-                "No defect rows", "This version knows normal surface only and scores as PatchCore does."
+                "No defect rows", "This version knows only normal surfaces and scores like PatchCore."
             )
         return _rows_html(self.workspace, id, list(bank.rows_by_image().items()), page)
 
@@ -129,7 +129,7 @@ def _told(bank: BankVersion) -> str:
         for name, value in facts.items()
         if name != "note" and value is not None
     )
-    title = f"Every setting and count of {text(bank.name)}"
+    title = f"All settings and counts of {text(bank.name)}"
     return f'{note}<details class="settings"><summary>{title}</summary><dl>{lines}</dl></details>'
 
 

@@ -47,7 +47,7 @@ class Verdicts:
         self.workspace, self.review = workspace, Review(workspace)
         with gr.Column(visible=False, elem_id="verdicts") as self.section:
             with gr.Row():
-                self.image = gr.Dropdown([], label="One picture", filterable=True, min_width=200)
+                self.image = gr.Dropdown([], label="Image", filterable=True, min_width=200)
                 self.left, self.right = (
                     gr.Dropdown([], label=f"On the {side}", min_width=160) for side in ("left", "right")
                 )
@@ -147,12 +147,12 @@ def _list_html(
         of = "" if some else f" of {total:,} test"
         words = f"{pair} judge {len(found):,}{of} {'image' if total == 1 else 'images'} differently{some}."
     elif max(missing) == total:
-        words = "Which images they judge differently is known once both have scored the test images."
+        words = "Images that they judge differently are listed once both have scored the test images."
     else:
         words = f"{pair} give the same verdict on all{some or ' of ' + count(total, 'test image')}."
     lines = "".join(_line_html(one, versions) for one in found[:SHOWN])
     left = len(found) - SHOWN
-    more = f'<li class="aside">and {left:,} more, first of "One picture"</li>' if left > 0 else ""
+    more = f'<li class="aside">and {left:,} more, at the top of "Image"</li>' if left > 0 else ""
     listed = f'<ul class="changed">{lines}{more}</ul>' if found else ""
     buttons = f'<p class="actions">{scored}</p>' if scored else ""
     return f'<p class="only-head">{words}</p>{listed}{buttons}'

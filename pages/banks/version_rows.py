@@ -35,7 +35,7 @@ ASKED_JS = """() => requestAnimationFrame(() => requestAnimationFrame(() => {
 
 
 def confirm_row(bank: BankVersion, needed: str) -> str:
-    """The question in place of the version's row. Keep it lies where the button was that asked. needed: by what, in
+    """The question in place of the version's row. Cancel lies where the button was that asked. needed: by what, in
     sentences."""
     rows = f"{bank.summary['negative_rows']:,} normal and {bank.summary['positive_rows']:,} defect rows"
     where = f"learned from {bank.dataset}, {disk(bank)}"
@@ -48,9 +48,9 @@ def confirm_row(bank: BankVersion, needed: str) -> str:
 
     return _row_of(
         f'<div class="confirm" role="alertdialog" aria-label="Delete {text(bank.name)}">'
-        f"<p><strong>Delete {text(bank.name)}?</strong> Its {rows} ({text(where)}) go for good. The images stay."
-        f" <strong>{text(needed)}</strong></p>"
-        f'<span class="actions">{button("confirm", f"Delete {bank.name}")}{button("keep", "Keep it")}</span></div>'
+        f"<p><strong>Delete {text(bank.name)}?</strong> Its {rows} ({text(where)}) are deleted permanently. The images "
+        f"stay. <strong>{text(needed)}</strong></p>"
+        f'<span class="actions">{button("confirm", f"Delete {bank.name}")}{button("keep", "Cancel")}</span></div>'
     )
 
 
@@ -58,13 +58,11 @@ def name_row(bank: BankVersion) -> str:
     """The field for the name of a version, in place of its row."""
     buttons = "".join(
         f'<button type="button" class="plain-button small" data-act="{act}" data-id="{text(bank.id)}">{shown}</button>'
-        for act, shown in (("called", "Save"), ("keep", "Leave it"))
+        for act, shown in (("called", "Save"), ("keep", "Cancel"))
     )
-    field = (
-        f'<input class="version-called" value="{text(bank.called)}" placeholder="no other name" autofocus>'
-    )
+    field = f'<input class="version-called" value="{text(bank.called)}" placeholder="none" autofocus>'
     return _row_of(
-        f'<div class="confirm"><label>Name of {text(bank.name)} for people {field}</label>'
+        f'<div class="confirm"><label>Display name of {text(bank.name)} {field}</label>'
         f'<span class="actions">{buttons}</span></div>'
     )
 
@@ -75,7 +73,7 @@ def held_row(bank: BankVersion, held: Gate) -> str:
     lines = "".join(f"<li>{_linked(line, held)}</li>" for line in held.lines)
     anyway, keep = (
         f'<button type="button" class="plain-button small" data-act="{act}" data-id="{text(bank.id)}">{shown}</button>'
-        for act, shown in (("anyway", "Activate anyway"), ("keep", "Leave it"))
+        for act, shown in (("anyway", "Activate anyway"), ("keep", "Cancel"))
     )
     return _row_of(
         f'<div class="confirm held" role="alertdialog" aria-label="Activate {text(bank.name)}">'
@@ -92,7 +90,7 @@ def _linked(line: str, held: Gate) -> str:
 
 
 def gone_row(name: str) -> str:
-    return _row_of(f"<p>{text(name)} is deleted.</p>")
+    return _row_of(f"<p>{text(name)} was deleted.</p>")
 
 
 def _row_of(content: str) -> str:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 VERSION_COLUMNS = [
     ("Version", "", ""),
-    ("Made", "by", ""),
+    ("Created", "by", ""),
     ("Data set", "", ""),
     ("Rows built", "− normal · + defect", "number"),
     ("Radius", "of defects", "number"),
@@ -177,13 +177,13 @@ class Versions:
         untried = found.lines[-len(found.lost) :] if found is not None and found.lost else []
         bank = self.workspace.bank(id)
         others = (
-            [] if bank.active else [f"{bank.name} judges {bank.dataset} now, which this tab does not work on"]
+            [] if bank.active else [f"{bank.name} now judges {bank.dataset}, which is not open in this tab"]
         )
         return refresh(id) | {self.note: answers.say("info", ". ".join([*untried, *others]))}
 
     def _rename(self, id: str, called: str, refresh: Callable[..., dict[Any, Any]]) -> dict[Any, Any]:
         named = rename_bank(self.workspace, id, called)
-        return refresh(id) | {self.note: answers.say("done", f"{named.name} is {_called(named)} now.")}
+        return refresh(id) | {self.note: answers.say("done", f"{named.name} {_called(named)}.")}
 
     def connect(
         self,
@@ -242,7 +242,7 @@ class Versions:
 
             made = importing.import_bundle(self.workspace, uploaded(file), who=person(""))
             return refresh(made.id) | {
-                self.note: answers.say("done", f"{made.name} came from {made.imported}.")
+                self.note: answers.say("done", f"Imported {made.name} from {made.imported}.")
             }
 
         self.bundle.upload(bring, self.bundle, outputs, **answers.PRIVATE)
@@ -259,16 +259,16 @@ def _versions_html(
     if not rows:
         action = '<a class="main-button" href="./data">Import images in Data</a>'
         return html.empty(
-            "No bank version yet", "Banks are learned from images, and there are none here yet.", action
+            "No bank version yet", "Banks are built from images, and there are none yet.", action
         )
     back = (
-        f'<button type="button" class="plain-button small" data-act="back" title="Make {former.name} active again, '
-        f'which was so before">Roll back to {former.name}</button>'
+        f'<button type="button" class="plain-button small" data-act="back" title="Activate {former.name} again, '
+        f'which was active before">Roll back to {former.name}</button>'
         if former
         else ""
     )
     more = (
-        f'<span class="aside">and {hidden:,} that measurements built</span>'
+        f'<span class="aside">and {hidden:,} built by measurements</span>'
         '<button type="button" class="plain-button small" data-act="every">Show all</button>'
         if hidden
         else ""
@@ -291,7 +291,7 @@ def _version_row(bank: BankVersion, found: Measured | None, changes: int, judges
     by = f"imported {by}".strip() if bank.imported else by
     made = f"{_when(bank.created)}{under(by) if by else ''}"
     version = f"<strong>{text(bank.title)}</strong>{tags}{under(since)}"
-    images = f"of {summary['negative_images']:,} · {summary['positive_images']:,} images"
+    images = f"from {summary['negative_images']:,} · {summary['positive_images']:,} images"
     reached = summary.get("radius") if summary["positive_rows"] else None
     cells = [
         f'<td class="{"whole" if bank.title == bank.name else "named"}" data-sort="{bank.number}">{version}</td>',
@@ -339,7 +339,7 @@ def _due_html(bank: BankVersion, found: State, grown: str) -> str:
     if due:
         kind = "plain-button" if found.behind else "main-button"
         buttons += button("rebuild", kind, f"Rebuild {bank.name}")
-    meanwhile = " Scoring goes on with this version meanwhile." if due else ""
+    meanwhile = " Scoring continues with this version in the meantime." if due else ""
     sentences = " ".join(
         filter(None, (grown, found.sentence if found.due or found.behind or not grown else ""))
     )
@@ -349,7 +349,7 @@ def _due_html(bank: BankVersion, found: State, grown: str) -> str:
 
 
 def _called(bank: BankVersion) -> str:
-    return f'called "{bank.called}"' if bank.called else "called nothing else"
+    return f'is now named "{bank.called}"' if bank.called else "has no display name now"
 
 
 def _when(created: str) -> str:

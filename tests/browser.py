@@ -235,7 +235,7 @@ def labelled(page: Page, label: str) -> Locator:
 
 def look_at(page: Page, source: Path | str) -> None:
     labelled(page, "Folder").fill(str(source))
-    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("button", name="Preview").click()
 
 
 def sentence(page: Page, words: str) -> Locator:

@@ -80,7 +80,7 @@ def test_an_odd_folder_comes_in_as_it_was_meant(served: tuple[str, Path], page: 
     question.get_by_role("button", name="Images with a defect").click()
     page.get_by_role("button", name="Import 18 images").wait_for()
     preview.get_by_text("every value but 0 counts as a defect").first.wait_for()
-    preview.get_by_text("Types of defect: broken (6).").wait_for()
+    preview.get_by_text("Defect types: broken (6).").wait_for()
     assert question.get_by_role("button", name="Images with a defect").get_attribute("aria-pressed") == "true"
     assert preview.locator(".example path").count() == 2  # the outline, dark under bright
     shoot(page, "import-answered")
@@ -88,7 +88,7 @@ def test_an_odd_folder_comes_in_as_it_was_meant(served: tuple[str, Path], page: 
     page.get_by_role("button", name="Import 18 images").click()
     sentence(page, "Imported 18 images as housings.")
     page.locator("#report").get_by_text("Left out of good/: 1 file").wait_for()
-    assert page.locator("#report").get_by_text("Something to look at").count() == 1
+    assert page.locator("#report").get_by_text("Needs attention").count() == 1
     shoot(page, "import-done")
 
     workspace = Workspace.open(folder)
@@ -114,12 +114,12 @@ def test_a_folder_that_says_nothing_is_asked_for(
     visit(page, f"{address}/data")
     look_at(page, tmp_path / "line")
     start = page.locator("#import-start")
-    page.get_by_role("button", name="Say which images are normal").wait_for()
+    page.get_by_role("button", name="Choose which images are normal").wait_for()
     assert not start.is_enabled()
     monday = page.locator(".question", has_text="monday/")
     monday.get_by_role("button", name="Normal images").click()
     page.get_by_role("button", name="Import 3 images").wait_for()
-    page.locator("#import-questions").get_by_text("1 folder to be answered").wait_for()
+    page.locator("#import-questions").get_by_text("1 folder to answer").wait_for()
     page.locator(".question", has_text="tuesday/").get_by_role("button", name="Leave out").click()
     page.locator("#import-questions").get_by_text("All answered").wait_for()
     page.locator("#import-preview").get_by_text("as you chose").wait_for()
@@ -168,8 +168,8 @@ def test_ten_more_images_join_and_a_rebuild_is_offered(
     visit(page, f"{address}/data")
     look_at(page, tmp_path / "tomorrow")
     page.get_by_role("button", name="Import 10 images").wait_for()
-    labelled(page, "What becomes of them?").click()
-    page.get_by_role("option", name="They join lids").click()
+    labelled(page, "Destination").click()
+    page.get_by_role("option", name="Add to lids").click()
     page.get_by_role("button", name="Import 10 images").click()
     sentence(page, "10 new images joined")
     page.locator("#datasets tr.selected", has_text="26").wait_for()
@@ -208,7 +208,7 @@ def test_ticked_images_are_moved_and_taken_back(
     states.get_by_role("button", name="Undo").click()
     sentence(page, "Took back")
     assert {row.id: row.split for row in filled.images("lids")} == before
-    states.get_by_text("taken back").first.wait_for()
+    states.get_by_text("undone").first.wait_for()
 
 
 def test_a_data_set_is_renamed_exported_and_deleted(
@@ -218,15 +218,15 @@ def test_a_data_set_is_renamed_exported_and_deleted(
     visit(page, f"{address}/data")
     page.get_by_role("button", name="State of the data set").click()
     manage = page.locator("#manage")
-    field = manage.get_by_label("Called")
+    field = manage.get_by_label("Display name")
     field.fill(LONG)
     page.locator("#manage-keep").click()
     sentence(page, f'"lids" is called "{LONG}" now.')
     page.locator("#datasets tr.selected", has_text=LONG).wait_for()
     kinds = {row.defect_type for row in filled.images("lids")} - {""}
-    manage.get_by_label("New name of the type").fill(LONG)
+    manage.get_by_label("New type name").fill(LONG)
     page.locator("#manage-keep").click()
-    sentence(page, "Choose the type of defect that gets this name.")
+    sentence(page, "Choose the defect type to rename.")
     manage.get_by_label("Type to rename").click()
     page.get_by_role("option", name=min(kinds), exact=True).click()
     page.locator("#manage-keep").click()
@@ -246,10 +246,10 @@ def test_a_data_set_is_renamed_exported_and_deleted(
     page.locator(".frame-chips", has_text=LONG).wait_for()
     assert page.evaluate(APART) > 0 and page.evaluate(SIDEWAYS) <= 0
     manage.get_by_role("button", name="Delete…").click()
-    manage.get_by_text("and with it 1 bank version (v1)").wait_for()
+    manage.get_by_text("along with 1 bank version (v1)").wait_for()
     shoot(page, "data-delete")
-    manage.get_by_role("button", name="Keep it").click()
+    manage.get_by_role("button", name="Cancel").click()
     manage.get_by_role("button", name="Delete…").click()
-    manage.get_by_role("button", name="Delete for good").click()
+    manage.get_by_role("button", name="Delete permanently").click()
     page.locator("#datasets tr", has_text=LONG).wait_for(state="detached")
     assert "lids" not in [info.name for info in filled.datasets()] and filled.banks() == []

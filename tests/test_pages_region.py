@@ -246,15 +246,15 @@ def test_outside_of_a_drawn_region_the_map_is_empty_and_a_defect_changes_nothing
     address, folder = served
     editor = unfolded(page, address)
     share, save = editor.locator(".rg-share"), editor.get_by_role("button", name="Save")
-    assert share.inner_text() == "Nothing is drawn: all of an image counts" and save.is_disabled()
+    assert share.inner_text() == "Nothing is drawn: the whole image counts" and save.is_disabled()
     drag(page, editor, (0.25, 0.25), (0.75, 0.75))
     assert share.inner_text() == "25 % of the image counts"
     shoot(page, "region-drawn")
     save.click()
-    editor.get_by_text("Type your name in the field By").wait_for()
+    editor.get_by_text("Enter your name in the By field").wait_for()
     editor.get_by_label("By").fill("Ann")
     save.click()
-    editor.get_by_text("Saved: 25 % of an image counts. Banks built before keep their own region.").wait_for()
+    editor.get_by_text("Saved: 25 % of an image counts. Existing banks keep their own region.").wait_for()
     assert editor.get_by_role("link", name="Rebuild in Banks").get_attribute("href") == "./banks"
     page.locator("#states").get_by_text("The region of interest is 25 % of an image now.").wait_for(
         state="attached"
@@ -316,7 +316,7 @@ def test_tools_undo_other_images_and_the_way_back(served: tuple[str, Path], page
     editor.get_by_role("button", name="By brightness…").click()
     editor.get_by_text(f"{round(100 * part_mask().mean())} % of the image would count").wait_for()
     shoot(page, "region-brightness")
-    editor.get_by_role("button", name="Use it").click()
+    editor.get_by_role("button", name="Use").click()
     editor.get_by_label("By", exact=True).fill("Ann")
     stage.focus()
     editor.get_by_role("button", name="Save").click()
@@ -325,7 +325,7 @@ def test_tools_undo_other_images_and_the_way_back(served: tuple[str, Path], page
     page.locator("#states").get_by_text("state 2").wait_for(state="attached")
 
     editor.get_by_role("button", name="Remove").click()
-    editor.get_by_text("Removed: all of an image counts again.").wait_for()
+    editor.get_by_text("Removed: the whole image counts again.").wait_for()
     assert Workspace.open(folder).region() is None
     share.get_by_text("Nothing is drawn").wait_for()
     editor.locator(".note").get_by_role("button", name="Undo").click()

@@ -27,7 +27,7 @@ export function keepPane(store, change) {
     {
       type: "button",
       class: "plain-button",
-      title: "All of an image counts again",
+      title: "The whole image counts again",
       onclick: () => ask("remove"),
     },
     "Remove",

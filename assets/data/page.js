@@ -39,8 +39,8 @@ export function start(element, server, { upload, watch, changed }) {
     make(
       "p",
       { class: "rg-what" },
-      "Outside of it nothing counts: not in banks, scores, figures or painting. ",
-      "Banks built before keep their own.",
+      "Nothing outside it counts in banks, scores, figures or painting. ",
+      "Existing banks keep their own.",
     ),
     toolsPane(store, drawing, { propose: proposer(region), take: taker(region) }),
     make("div", { class: "rg-view" }, stage),

@@ -5,8 +5,7 @@ import { drag, make } from "../shared/dom.js";
 import { drawingOn } from "./drawing.js";
 import { drawShade } from "./shade.js";
 
-const HELP =
-  "Image to draw the region of interest on. R: rectangle, B: brush, E: eraser, Control and Z: undo";
+const HELP = "Image to draw the region of interest on. R: rectangle, B: brush, E: eraser, Control+Z: undo";
 
 /** @typedef {import("../shared/mask_editor.js").Point} Point */
 

@@ -39,11 +39,11 @@ export function toolsPane(store, drawing, told) {
     toolSwitch(store),
     brushField(store),
     ...turnButtons(store, drawing),
-    plain("Everything inside", () => editor.rectangle([0, 0], [editor.width, editor.height])),
-    plain("Invert", () => editor.invert(), { title: "What is inside goes outside, and the other way round" }),
+    plain("Whole image", () => editor.rectangle([0, 0], [editor.width, editor.height])),
+    plain("Invert", () => editor.invert(), { title: "Swap inside and outside" }),
     bright,
     plain("From a file…", () => file.click(), {
-      title: "A mask as large as the image: white where something counts",
+      title: "A mask the size of the image: white where it counts",
     }),
     file,
   );
@@ -65,7 +65,7 @@ export function toolsPane(store, drawing, told) {
 /** @param {RegionStore} store */
 function toolSwitch(store) {
   const buttons = TOOLS.map(([tool, words, letter]) => {
-    const more = tool === "rectangle" ? "; with Shift it takes away" : "";
+    const more = tool === "rectangle" ? "; hold Shift to subtract" : "";
     const title = `${words} (${letter})${more}`;
     const onclick = () => store.patch({ tool });
     return make("button", { type: "button", "data-tool": tool, title, onclick }, words);
@@ -86,7 +86,7 @@ function brushField(store) {
     min: 1,
     max: 100,
     step: 1,
-    "aria-label": "Size of the brush, pixels of the image",
+    "aria-label": "Brush size in image pixels",
   });
   size.addEventListener("input", () => store.patch({ brush: Number(size.value) }));
   const field = make("label", { class: "rg-field" }, "Size", size, make("output"));
@@ -128,7 +128,7 @@ function brightnessRow(store, drawing, propose) {
     max: 254,
     step: 1,
     value: 100,
-    "aria-label": "Grey value above which something counts",
+    "aria-label": "Grey value above which pixels count",
   });
   level.addEventListener("input", () => propose(Number(level.value)));
   const levelText = make("output");
@@ -136,7 +136,7 @@ function brightnessRow(store, drawing, propose) {
     const { proposal } = store.get();
     if (proposal?.layer) drawing.give(proposal.layer, proposal.base);
   };
-  const accept = make("button", { type: "button", class: "main-button", onclick: adopt }, "Use it");
+  const accept = make("button", { type: "button", class: "main-button", onclick: adopt }, "Use");
   const show = () => {
     levelText.textContent = level.value;
     accept.disabled = !store.get().proposal?.layer;
@@ -153,7 +153,7 @@ function brightnessRow(store, drawing, propose) {
     make(
       "span",
       { class: "rg-quiet" },
-      "In the median of the normal images. For a dark part, use it and press Invert.",
+      "Measured on the median of the normal images. For a dark part, press Use, then Invert.",
     ),
   );
   return { row, level };

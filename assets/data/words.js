@@ -11,9 +11,9 @@ export function percent(part) {
  * @param {Pick<import("./state.js").State, "drawn" | "proposal">} state
  */
 export function shareWords({ drawn, proposal }) {
-  if (proposal && !proposal.layer) return "Looking at the normal images…";
+  if (proposal && !proposal.layer) return "Reading the normal images…";
   if (proposal) return `${percent(proposal.share)} of the image would count`;
-  if (drawn.empty) return "Nothing is drawn: all of an image counts";
+  if (drawn.empty) return "Nothing is drawn: the whole image counts";
   return `${percent(drawn.share)} of the image counts`;
 }
 

@@ -17,7 +17,7 @@ test("the line under the picture tells what is drawn or proposed", () => {
   const layer = /** @type {any} */ ({});
   const proposal = { layer: null, base: "", share: 0 };
   assert.equal(shareWords({ drawn, proposal: null }), "50 % of the image counts");
-  assert.equal(shareWords({ drawn, proposal }), "Looking at the normal images…");
+  assert.equal(shareWords({ drawn, proposal }), "Reading the normal images…");
   assert.equal(
     shareWords({ drawn, proposal: { ...proposal, layer, share: 0.2 } }),
     "20 % of the image would count",

@@ -36,9 +36,9 @@ KEPT_JS = "() => sessionStorage.getItem('exdd.gallery') ?? ''"
 ACTS: dict[str, tuple[str, str]] = {
     "test": ("Move to test", "With all images of their parts"),
     "train": ("Move to training", "With all images of their parts"),
-    "defect": ("Call defective", "They keep the type and mask that they have"),
-    "normal": ("Call normal", "Type and mask go"),
-    "retire": ("Retire", "They count no more; Undo brings them back"),
+    "defect": ("Label defective", "Their type and mask are kept"),
+    "normal": ("Label normal", "Their type and mask are removed"),
+    "retire": ("Retire", "They no longer count; Undo restores them"),
 }
 # As `answers.BUTTONS_JS`, with the ids of the ticked images and the person's name; ticking shows the buttons.
 GRID_JS = f"""
@@ -79,9 +79,7 @@ class Gallery:
         with gr.Row(elem_classes="filters"):
             self.split = gr.Radio(list(SPLITS), value=ALL, label="Split", scale=0, min_width=272)
             self.label = gr.Radio(list(LABELS), value=BOTH, label="Label", scale=0, min_width=288)
-            self.type = gr.Dropdown(
-                [ALL_TYPES], value=ALL_TYPES, label="Type of defect", scale=1, min_width=144
-            )
+            self.type = gr.Dropdown([ALL_TYPES], value=ALL_TYPES, label="Defect type", scale=1, min_width=144)
 
     def connect(self, refresh: Any, everything: list[Any]) -> None:
         """Connect the events. refresh: updates the whole page after a change."""
@@ -109,7 +107,7 @@ class Gallery:
 
     def _change(self, act: str, ids: list[str], who: str) -> str:
         if not ids:
-            raise BadInput("No image is ticked; tick the images that are meant.")
+            raise BadInput("No images are ticked; tick the images to change.")
         if act in ("train", "test"):
             return dataset_changes.move(self.workspace, ids, act, who).sentence
         if act == "retire":
@@ -156,7 +154,7 @@ def _gallery_html(rows: list[ImageRow], passing: int, info: DatasetInfo, page: i
     found = count(total, "image") if passing == total else f"{passing:,} of {count(total, 'image')}"
     head = f'<p class="list-head"><strong>{found}</strong>{html.pager(page, PAGE_SIZE, passing)}</p>'
     if not rows:
-        return head + html.empty("No image is like that", "Choose another split, label or type above.")
+        return head + html.empty("No matching images", "Choose another split, label or type above.")
     return (
         head
         + _acts_html(len(rows))
@@ -170,7 +168,7 @@ def _acts_html(shown: int) -> str:
         f'<button type="button" class="plain-button small" data-act="{act}" title="{text(hint)}">{text(title)}</button>'
         for act, (title, hint) in ACTS.items()
     )
-    every = f'<label><input type="checkbox" class="tick-all"> Tick all {shown} of this page</label>'
+    every = f'<label><input type="checkbox" class="tick-all"> Tick all {shown} on this page</label>'
     return f'<div class="ticked">{every}<span class="acts"><strong>0 ticked</strong>{acts}</span></div>'
 
 

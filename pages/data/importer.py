@@ -31,14 +31,14 @@ FOLDER, ZIP = "A folder on this machine", "A zip file to upload"
 
 # A person's choice -> the kind of a GroupRule; "" is one group for each image.
 GROUPINGS = {
-    "Every image is a part of its own": "",
+    "Each image is its own part": "",
     "Subfolders are parts": "subfolder",
-    "A CSV file says (path,group)": "csv",
-    "A pattern on the file name": "pattern",
+    "Listed in a CSV file (path,group)": "csv",
+    "A pattern in the file name": "pattern",
 }
 GROUP_HELP = {
     "csv": ("CSV file on this machine", "Columns path and group; paths relative to the folder."),
-    "pattern": ("Pattern", "A regular expression; its first bracket is the part, such as (part\\d+)_"),
+    "pattern": ("Pattern", "A regular expression; its first group is the part, such as (part\\d+)_"),
 }
 NEW = ""  # in place of a data set's name: a new one
 AS_FOUND = ""  # the value of a field that keeps the guess
@@ -71,7 +71,7 @@ class Importer:
 
     def updates(self) -> dict[Any, Any]:
         """The data sets that images may join."""
-        known = [(f"They join {info.called}", info.name) for info in self.workspace.datasets()]
+        known = [(f"Add to {info.called}", info.name) for info in self.workspace.datasets()]
         return {self.into: gr.update(choices=[("A new data set", NEW), *known], visible=bool(known))}
 
     def _build_source(self) -> None:
@@ -79,7 +79,7 @@ class Importer:
             self.kind = gr.Radio([FOLDER, ZIP], value=FOLDER, label="Where are the images?")
             self.path = gr.Textbox(
                 label="Folder",
-                info="The one that holds the images. A .zip file on this machine will do, too.",
+                info="The folder with the images, or a .zip file on this machine.",
                 placeholder="/home/me/parts",
                 max_lines=1,
                 elem_id="import-path",
@@ -92,10 +92,10 @@ class Importer:
                 type="filepath",
                 height=128,
             )
-            self.look = gr.Button("Look at it", variant="primary", elem_id="import-look")
+            self.look = gr.Button("Preview", variant="primary", elem_id="import-look")
 
     def _build_preview(self) -> None:
-        layouts = [("Guess", "auto"), *((module.TITLE, name) for name, module in datasets.LAYOUTS.items())]
+        layouts = [("Detect", "auto"), *((module.TITLE, name) for name, module in datasets.LAYOUTS.items())]
         with gr.Column(visible=False, elem_classes="form-step", elem_id="import-preview") as self.preview:
             self.summary = answers.markup()
             self.questions = answers.buttons(visible=False, elem_id="import-questions")
@@ -104,8 +104,8 @@ class Importer:
             self.into = gr.Dropdown(
                 [("A new data set", NEW)],
                 value=NEW,
-                label="What becomes of them?",
-                info="Images that join a data set are read as it is; known parts keep their side.",
+                label="Destination",
+                info="Images added to a data set are read like its own; known parts stay in their split.",
                 visible=False,
                 elem_id="import-into",
             )
@@ -146,7 +146,7 @@ class Importer:
         self.depth = gr.Dropdown(
             DEPTHS,
             label="Bit depth",
-            info="Bits a channel, or the values of black and white such as 100-3000; the same for all images.",
+            info="Bits per channel, or black and white values such as 100-3000; the same for all images.",
             allow_custom_value=True,
             visible=False,
             elem_id="import-depth",
@@ -272,7 +272,7 @@ class Importer:
         label = (
             f"Import {sentences.count(len(preview.records), 'image')}"
             if ready
-            else "Say which images are normal"
+            else "Choose which images are normal"
         )
         return {
             self.summary: summary_html(preview),
@@ -294,7 +294,7 @@ class Importer:
         choices = _choices(layout, grouping, rule, roles, depth, masks)
         if into != NEW:
             spec = ImportSpec.of(None, None, choices, into, who_of(who)).to_json()
-            title = f"Joining {PurePosixPath(source).name} to {self.workspace.dataset(into).called}"
+            title = f"Adding {PurePosixPath(source).name} to {self.workspace.dataset(into).called}"
         else:
             size = Size.parse(f"{width}x{height}", keep_aspect)
             is_taken = check_name(self.workspace, Path(source), name.strip() or None)
@@ -316,7 +316,7 @@ class Importer:
 
     def make_demo(self) -> None:
         """Queue the job that makes demo images and a first bank version, for people without images."""
-        self.job.begin("demo", "Making demo images", {})
+        self.job.begin("demo", "Creating demo images", {})
 
 
 # --- fields ---------------------------------------------------------------------------------------------------
@@ -345,23 +345,23 @@ def _depth_field(preview: DatasetPreview) -> Any:
     if found is None:
         return gr.update(value=AS_FOUND, visible=False)
     return gr.update(
-        choices=[(f"As found: {found['title']}", AS_FOUND), *DEPTHS], value=AS_FOUND, visible=True
+        choices=[(f"Detected: {found['title']}", AS_FOUND), *DEPTHS], value=AS_FOUND, visible=True
     )
 
 
 def _mask_field(preview: DatasetPreview) -> Any:
     found = preview.report["mask_rule"]["rule"]
-    choices = [(f"As found: {found}", AS_FOUND), *MASK_RULES]
+    choices = [(f"Detected: {found}", AS_FOUND), *MASK_RULES]
     return gr.update(choices=choices, value=AS_FOUND, visible=_has_masks(preview))
 
 
 def _chosen(kind: str, path: str, file: str | None) -> str:
     if kind == ZIP:
         if not file:
-            raise BadInput("No zip file yet; drop one into the field or click it to choose one.")
+            raise BadInput("No zip file selected; drop one into the field or click it to choose one.")
         return file
     if not path.strip():
-        raise BadInput("No folder yet; type the path of the folder that holds the images.")
+        raise BadInput("No folder selected; enter the path of the folder with the images.")
     return allowed_path(path.strip())
 
 

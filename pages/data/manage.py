@@ -40,24 +40,22 @@ class Manage:
             self.states = answers.markup(js_on_load=BUTTONS_JS, elem_id="states")
             with gr.Row():
                 self.name = gr.Textbox(
-                    label="Called", info="For people; ids keep the first name.", max_lines=1
+                    label="Display name", info="Shown on all pages; ids keep the first name.", max_lines=1
                 )
                 self.depth = gr.Textbox(
                     label="Bit depth",
-                    info="Bits, or black and white such as 100-3000.",
+                    info="Bits, or black and white values such as 100-3000.",
                     max_lines=1,
                     visible=False,
                 )
                 self.masks = gr.Textbox(
-                    label="What masks mark", info="labels, above:127, or inverted behind.", max_lines=1
+                    label="What masks mark", info="labels or above:127, then inverted if needed.", max_lines=1
                 )
             with gr.Row():
                 self.type = gr.Dropdown(
-                    [], label="Type to rename", info="A type of defect of this data set.", min_width=160
+                    [], label="Type to rename", info="A defect type of this data set.", min_width=160
                 )
-                self.kind = gr.Textbox(
-                    label="New name of the type", info="On all of its images.", max_lines=1
-                )
+                self.kind = gr.Textbox(label="New type name", info="On all of its images.", max_lines=1)
                 self.keep = gr.Button("Change", min_width=96, elem_id="manage-keep")
             self.actions = answers.markup(_ACTIONS, js_on_load=BUTTONS_JS, elem_id="manage-actions")
             self.job = job_panel.JobPanel(workspace, "export_dataset")
@@ -129,12 +127,12 @@ class Manage:
         if deeper or rule:
             lines.append(dataset_settings.set_choices(self.workspace, info.name, who, deeper, rule).sentence)
         if kind and not type:
-            raise BadInput("Choose the type of defect that gets this name.")
+            raise BadInput("Choose the defect type to rename.")
         if type and kind:
             lines.append(dataset_settings.rename_type(self.workspace, info.name, type, kind, who).sentence)
         if not lines:
             raise BadInput(
-                "Nothing is different; change the name, the bit depth, what masks mark or a type first."
+                "Nothing to change; first edit the name, the bit depth, what masks mark or a type."
             )
         return " ".join(lines)
 
@@ -175,14 +173,14 @@ _ACTIONS = (
 
 
 def _confirm_html(info: DatasetInfo, used: str) -> str:
-    with_it = f", and with it {used}" if used else ""
+    with_it = f", along with {used}" if used else ""
     images = count(info.report["images"], "image")
     return (
         '<div class="note error" role="alert"><span class="note-icon" aria-hidden="true">!</span>'
         f"<span>Delete {text(info.called)} with {images}{text(with_it)}? This cannot be undone.</span></div>"
         '<div class="acts"><button type="button" class="plain-button" data-act="delete"'
-        f' data-name="{text(info.name)}">Delete for good</button>'
-        '<button type="button" class="plain-button" data-act="keep">Keep it</button></div>'
+        f' data-name="{text(info.name)}">Delete permanently</button>'
+        '<button type="button" class="plain-button" data-act="keep">Cancel</button></div>'
     )
 
 
@@ -190,10 +188,10 @@ def states_html(info: DatasetInfo, changes: list[Change]) -> str:
     """A data set's state and the changes that led to it, the newest first."""
     head = f'<p class="lead">{text(info.called)} is in state {info.state}.</p>'
     if not changes:
-        return head + '<p class="aside">Nothing was changed since it was imported.</p>'
+        return head + '<p class="aside">Nothing has changed since it was imported.</p>'
     last = next((c for c in changes if c.undone is None and c.action != "undo"), None)
     rows = "".join(_change_html(change, change is last) for change in changes[:SHOWN])
-    more = f'<p class="aside">and {len(changes) - SHOWN} before these</p>' if len(changes) > SHOWN else ""
+    more = f'<p class="aside">and {len(changes) - SHOWN} earlier ones</p>' if len(changes) > SHOWN else ""
     return f'{head}<ol class="changes">{rows}</ol>{more}'
 
 
@@ -201,7 +199,7 @@ def _change_html(change: Change, last: bool) -> str:
     when = datetime.fromisoformat(change.created).astimezone().strftime("%Y-%m-%d %H:%M")
     undo = '<button type="button" class="plain-button small" data-act="undo">Undo</button>' if last else ""
     gone = " gone" if change.undone is not None else ""
-    back = " · taken back" if change.undone is not None else ""
+    back = " · undone" if change.undone is not None else ""
     return (
         f'<li class="change{gone}"><span><b>{change.state}</b> {text(change.sentence)}<span class="aside"> '
         f"{text(change.who)} · {when}{back}</span></span>{undo}</li>"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 TITLE = "Data"
 PATH = "/data"
-HINT = "Bring images, look through them, and check that no physical part is on both sides of the split."
+HINT = "Import images, look through them, and check that no physical part is on both sides of the split."
 
 DATASET_COLUMNS = [
     ("Name", "", ""),
@@ -120,9 +120,9 @@ class DatasetList:
 def _datasets_html(infos: list[DatasetInfo], active: str | None, coming: list[str]) -> str:
     """coming: what data sets on their way are called, each of which has its row already."""
     if not infos:
-        action = '<button type="button" class="main-button" data-act="demo">Make demo images</button>'
+        action = '<button type="button" class="main-button" data-act="demo">Create demo images</button>'
         hint = (
-            "Import a folder or a zip file with the form on this page, or let ExDD draw images to try it on."
+            "Import a folder or a zip file with the form on this page, or let ExDD draw images to try it out."
         )
         return html.empty("No data sets yet", hint, action)
     head = f'<p class="list-head"><strong>{count(len(infos), "data set")}</strong></p>'

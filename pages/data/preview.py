@@ -45,7 +45,7 @@ def asked_of(preview: DatasetPreview, roles: dict[str, str]) -> list[Asked]:
 def questions_html(asked: list[Asked], roles: dict[str, str]) -> str:
     """One row for each folder, with a button for each answer; the given one is pressed."""
     open_ones = sum(question["folder"] not in roles for question in asked)
-    lead = f"{count(open_ones, 'folder')} to be answered" if open_ones else "All answered"
+    lead = f"{count(open_ones, 'folder')} to answer" if open_ones else "All answered"
     rows = "".join(_question_html(question, roles.get(question["folder"], "")) for question in asked)
     return f'<h3 class="card-title">What do these folders hold? <span class="aside">{lead}</span></h3>{rows}'
 
@@ -76,7 +76,7 @@ def summary_html(preview: DatasetPreview) -> str:
         + f'<td class="number">{len({r.group for r in records if r.split == split}):,}</td></tr>'
         for split, title in (("train", "Training"), ("test", "Test"))
     )
-    return f"""<h2 class="card-title">What it would become</h2>
+    return f"""<h2 class="card-title">Import preview</h2>
 <p class="lead">{text(preview.title)}: {count(len(records), "image")}</p>
 <table class="table compact"><thead><tr><th></th><th class="number">Normal</th><th class="number">Defect</th>
 <th class="number">Parts</th></tr></thead><tbody>{rows}</tbody></table>"""
@@ -94,12 +94,14 @@ def _lines(records: list[Record]) -> list[str]:
     types = Counter(r.defect_type for r in records if r.label == "defect")
     lines = []
     if types:
-        lines.append(f"Types of defect: {', '.join(f'{name} ({n})' for name, n in types.most_common())}.")
+        lines.append(f"Defect types: {', '.join(f'{name} ({n})' for name, n in types.most_common())}.")
     else:
-        lines.append("No defective images: ExDD will work as PatchCore does until it has some.")
+        lines.append("No defective images: ExDD will work like PatchCore until it has some.")
     bare = sum(1 for r in records if r.label == "defect" and not r.masks and not r.outlines)
     if bare:
-        lines.append(f"{count(bare, 'defective image')} without a mask: they are tested, but teach nothing.")
+        lines.append(
+            f"{count(bare, 'defective image')} without a mask: used for testing, but not for training."
+        )
     return lines
 
 

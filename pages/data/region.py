@@ -83,7 +83,9 @@ class Editor:
         size = info.commonest_size
         every = image_windows.count(self.workspace, Which(info.name, size=size))
         if not every:
-            raise BadInput("No image has the commonest size any more; import some, or undo the last change.")
+            raise BadInput(
+                "No image has the most common size any more; import some, or undo the last change."
+            )
         normal = image_windows.count(self.workspace, Which(info.name, label="normal", size=size))
         return normal, every - normal
 
@@ -117,7 +119,7 @@ class Editor:
             return self.brightness(info) > int(which)
         if kind == "file":
             if which not in self._files:
-                raise BadInput("The workbench was started anew since the file was chosen; choose it again.")
+                raise BadInput("The workbench has been restarted since the file was chosen; choose it again.")
             packed, shape = self._files[which]
             return np.unpackbits(packed, count=shape[0] * shape[1]).reshape(shape).astype(bool)
         if kind == "state":
@@ -157,7 +159,7 @@ def look(shared: Editor, asked: questions.Look) -> Answer:
         "number": number,
         "size": [row.width, row.height],
         "shown": [width, height],
-        "others": f"{count(others, 'image')} of another size: the region is stretched to them"
+        "others": f"{count(others, 'image')} of another size: the region is stretched to fit"
         if others
         else "",
         "base": f"state:{info.state}" if mask is not None else "",
@@ -175,7 +177,7 @@ def _shown(asked: questions.Propose | questions.Take) -> tuple[int, int]:
     """(h, w) of the editor's copy. Raises `BadInput` where it is too large."""
     width, height = asked.shown
     if not (0 < width <= MOST_SHOWN and 0 < height <= MOST_SHOWN):
-        raise BadInput("The picture is of a size that cannot be drawn on; reload this page.")
+        raise BadInput("The picture has an unsupported size; reload this page.")
     return height, width
 
 
@@ -194,7 +196,7 @@ def take(shared: Editor, asked: questions.Take) -> Answer:
     mask = images.take_mask(uploaded(asked.path), _shape(info), asked.name)
     if not mask.any():
         raise BadInput(
-            f"{asked.name} marks nothing: it has one value everywhere; a region is white where something counts "
+            f"{asked.name} marks nothing: it has one value everywhere. A region is white where the image counts "
             "and black elsewhere."
         )
     return _layer(mask, _shown(asked)) | {"base": f"file:{shared.keep(mask)}"}
@@ -212,7 +214,7 @@ def save(shared: Editor, asked: questions.Save) -> Answer:
     info = shared.workspace.dataset(asked.dataset)
     mask = mask_layers.from_editor(html.drawn(asked.layer), _shape(info), shared.given(info, asked.base))
     made = set_region(shared.workspace, info.name, mask, who_of(asked.who))
-    said = f"Saved: {_percent(mask)} of an image counts. Banks built before keep their own region."
+    said = f"Saved: {_percent(mask)} of an image counts. Existing banks keep their own region."
     return {"said": said, "state": made.state}
 
 
@@ -223,7 +225,7 @@ def _percent(mask: np.ndarray) -> str:
 
 def remove(shared: Editor, asked: questions.Owned) -> Answer:
     made = set_region(shared.workspace, asked.dataset, None, who_of(asked.who))
-    said = "Removed: all of an image counts again. Banks built before keep their own region."
+    said = "Removed: the whole image counts again. Existing banks keep their own region."
     return {"said": said, "state": made.state}
 
 
@@ -232,6 +234,6 @@ def undo(shared: Editor, asked: questions.Undo) -> Answer:
     info = shared.workspace.dataset(asked.dataset)
     if info.state != asked.state:
         raise BadInput(
-            "The data set was changed again since; its last change is under State of the data set."
+            "The data set has changed again since then; its last change is under State of the data set."
         )
     return {"said": dataset_changes.undo(shared.workspace, info.name, who_of(asked.who)).sentence}

@@ -23,7 +23,7 @@ PAIRS_SHOWN = 12
 def report_html(info: DatasetInfo) -> str:
     """The integrity report: its sentences, then every file that they concern."""
     report = info.report
-    verdict = "✓ Nothing to worry about" if report["healthy"] else "! Something to look at"
+    verdict = "✓ No problems found" if report["healthy"] else "! Needs attention"
     sentences = "".join(f"<li>{text(sentence)}</li>" for sentence in report["sentences"])
     return f"""<div class="card padded"><h3 class="card-title">Integrity of {text(info.called)}</h3>
 <p class="lead">{verdict}</p><ul class="sentences">{sentences}</ul>{_files_html(info)}</div>"""
@@ -33,7 +33,7 @@ def _files_html(info: DatasetInfo) -> str:
     report, masks = info.report, info.report["masks"]
     lists: list[tuple[str, Sequence[str | Fault]]] = [
         ("Cannot be read", report["unreadable"]),
-        ("One value everywhere", report.get("blank", [])),
+        ("Same value everywhere", report.get("blank", [])),
         ("Defect without a mask", masks["missing"]),
         ("Empty mask", masks["empty"]),
         ("Mask of another size", masks["wrong_size"]),
@@ -51,7 +51,7 @@ def _files_html(info: DatasetInfo) -> str:
     if pairs:
         shown = "".join(_pair_html(info.name, pair) for pair in pairs[:PAIRS_SHOWN])
         more = f", the first {PAIRS_SHOWN}" if len(pairs) > PAIRS_SHOWN else ""
-        title = f"Look like one part: {count(len(pairs), 'pair')} of groups{more}"
+        title = f"Possibly the same part: {count(len(pairs), 'pair')} of groups{more}"
         parts.append(f'<details class="files"><summary>{title}</summary>{shown}</details>')
     return "".join(parts)
 

@@ -102,7 +102,7 @@ def told(event: gr.EventData, name: str, *choices: str) -> str:
     """A text that came with an event. Raises `BadInput` where it did not come or is none of the `choices`, if any."""
     value = _of_event(event, name)
     if not isinstance(value, str) or len(value) > MOST_TOLD or (choices and value not in choices):
-        raise BadInput(f"This click came without its {name}; reload the page.")
+        raise BadInput(f"This click is missing its {name}; reload the page.")
     return value
 
 
@@ -112,7 +112,7 @@ def told_several(event: gr.EventData, name: str) -> list[str]:
     if not isinstance(value, list) or not all(
         isinstance(one, str) and len(one) <= MOST_TOLD for one in value
     ):
-        raise BadInput(f"This click came without its {name}; reload the page.")
+        raise BadInput(f"This click is missing its {name}; reload the page.")
     return value
 
 

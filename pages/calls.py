@@ -50,14 +50,16 @@ class Call:
         """
         names = [one.name for one in self.parameters]
         if unknown := sorted(given.keys() - set(names)):
-            raise BadInput(f'This call has no "{unknown[0][:100]}"; it has {", ".join(names) or "nothing"}.')
+            raise BadInput(
+                f'This call has no parameter "{unknown[0][:100]}"; it takes {", ".join(names) or "nothing"}.'
+            )
         with ExitStack() as opened:
             read = {}
             for one in self.parameters:
                 if one.name in given:
                     read[one.name] = self._read(one, given[one.name], file, opened)
                 elif one.default is inspect.Parameter.empty:
-                    raise BadInput(f'This call needs "{one.name}"; give it.')
+                    raise BadInput(f'This call needs "{one.name}"; send it.')
             answer = self.function(here, **read)
         if isinstance(answer, Response) and answer.status_code >= 400:
             refused = json.loads(bytes(answer.body))
@@ -92,9 +94,9 @@ def _files(
     if typing.get_origin(wanted) is list:
         several = value if isinstance(value, list) else [value]
         if not several:
-            raise BadInput("This call needs a file; give at least one.")
+            raise BadInput("This call needs a file; send at least one.")
         if len(several) > MOST_FILES:
-            raise BadInput(f"A call takes at most {MOST_FILES:,} files; send the others in a further one.")
+            raise BadInput(f"A call takes at most {MOST_FILES:,} files; send the rest in another call.")
         return [upload(one) for one in several]
     if value is None and type(None) in typing.get_args(wanted):
         return None

@@ -134,9 +134,9 @@ def _chips(workspace: Workspace) -> list[Answer]:
             "url": "./banks",
             "label": "Bank",
             "value": f"{bank.title} · {bank.dataset}{behind}" if bank else None,
-            "warning": f"This version was built from another data set than {name}." if strange else "",
+            "warning": f"This version was built from a data set other than {name}." if strange else "",
             "others": [
-                {"title": f"Look with {one.title}", "query": {"bank": one.name, "dataset": one.dataset}}
+                {"title": f"Use {one.title}", "query": {"bank": one.name, "dataset": one.dataset}}
                 for one in versions
             ],
         },

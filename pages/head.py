@@ -31,7 +31,7 @@ SCRIPTS = {path: f"joined/{path.strip('/') or 'inspect'}.js" for path in html.PA
 EVERYWHERE = ("jobs", "lists", "next")  # folders with the scripts of what all pages have
 # Said by the page itself: what it asks the server may not be answered while PyTorch is read from a cold disk.
 LOADING = """<style id="exdd-loading">body::after {
-  content: "Loading PyTorch. The first time takes up to half a minute; then the page goes on by itself.";
+  content: "Loading PyTorch. The first time takes up to half a minute; then the page continues by itself.";
   position: fixed; z-index: 90; left: 50%; bottom: 32px; width: max-content; max-width: calc(100vw - 64px);
   padding: 12px 16px; transform: translateX(-50%); box-sizing: border-box; color: #fff; background: #232831;
   border: 1px solid #4d5664; border-radius: 8px; font: 14px/20px system-ui, sans-serif;

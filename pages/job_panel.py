@@ -80,7 +80,7 @@ class JobPanel:
         for job in jobs.listed(self.workspace, active=True):
             if job.kind == kind and upload is None and job.spec == spec:
                 raise BadInput(
-                    f'"{job.title}" with these very settings is on its way already; see Jobs above.'
+                    f'"{job.title}" with these exact settings is already queued or running; see Jobs above.'
                 )
         jobs.submit(self.workspace, kind, title, spec, upload=upload)
 
@@ -159,10 +159,8 @@ def _built(job: jobs.Job, made: Built) -> Outcome:
     said = f"Built {made['name']} in {duration(made['seconds'])} from {made['dataset']}: {rows}.{active}"
     if held := made.get("held"):
         why = "; ".join(made["lines"][:HELD_SAID])
-        said += (
-            f" {held} {why}{'. ' if why else ''}Activate on Banks shows every image, and activates it anyway."
-        )
-    return Outcome(said, ("Look at it in Inspect", "./"))
+        said += f" {held} {why}{'. ' if why else ''}Activate on Banks lists every image and can activate it anyway."
+    return Outcome(said, ("Open in Inspect", "./"))
 
 
 def _imported(job: jobs.Job, made: Imported) -> Outcome:
@@ -172,14 +170,14 @@ def _imported(job: jobs.Job, made: Imported) -> Outcome:
             " ".join(made["sentences"]), ("Rebuild the bank", "./banks") if made["changed"] else None
         )
     if not made["changed"]:
-        return Outcome(f"{made['dataset']} is here already with the same {images}; nothing changed.")
+        return Outcome(f"{made['dataset']} already exists with the same {images}; nothing changed.")
     return Outcome(f"Imported {images} as {made['dataset']}.", ("Build banks from them", "./banks"))
 
 
 def _scored(job: jobs.Job, made: Scored) -> Outcome:
     broken = made["unreadable"]
     said = f"Scored, but {count(broken, 'image')} could not be read." if broken else "Scored."
-    return Outcome(said, ("Look at them in Inspect", "./"))
+    return Outcome(said, ("Open in Inspect", "./"))
 
 
 def _painted(job: jobs.Job, made: Painted) -> Outcome:
@@ -199,9 +197,9 @@ def _searched(made: Searched) -> list[str]:
     """What a search found: the best combination, how many are as good, and why it ended early."""
     best, *others = made["arms"]
     alike = sum(one["useful"] * best["tried"] == best["useful"] * one["tried"] > 0 for one in others)
-    also = f"; {alike} more as much" if alike else ""
+    also = f"; {alike} more equally so" if alike else ""
     of_use = f"{best['useful']} of {count(best['tried'], 'painting')} visible, plausible and new"
-    found = f"Of most use: {best['words']} ({of_use}{also})."
+    found = f"Most useful: {best['words']} ({of_use}{also})."
     return [found if best["useful"] else "None was visible, plausible and new.", made["stopped"]]
 
 
@@ -227,7 +225,7 @@ OUTCOMES: dict[str, Callable[[jobs.Job, Any], Outcome]] = {
     "build": _built,
     "import": _imported,
     "demo": lambda job, made: Outcome(
-        "The demo images and a first bank version are made.", ("Look at them in Inspect", "./")
+        "The demo images and a first bank version are ready.", ("Open in Inspect", "./")
     ),
     "score": _scored,
     "export": lambda job, made: Outcome("The file is ready.", ("Download", download_url(Path(made["path"])))),
@@ -238,10 +236,10 @@ OUTCOMES: dict[str, Callable[[jobs.Job, Any], Outcome]] = {
     "table1": _evaluated,
     "sweep": _evaluated,
     "compare": lambda job, made: Outcome(
-        f"The candidates of {made['dataset']} are compared with its real defects.",
-        ("Read it in Curate", "./curate"),
+        f"The candidates of {made['dataset']} have been compared with its real defects.",
+        ("Open in Curate", "./curate"),
     ),
     "map": lambda job, made: Outcome(
-        f"The map of {made['name']} by UMAP is made.", ("Look at it in Banks", "./banks")
+        f"The UMAP map of {made['name']} is ready.", ("Open in Banks", "./banks")
     ),
 }

@@ -99,7 +99,7 @@ class Tools:
     def _ask(self, name: str, given: Json) -> Any:
         call = self._calls.get(name)
         if call is None:
-            raise BadInput(f'There is no tool "{name[:100]}"; tools/list names all.')
+            raise BadInput(f'There is no tool "{name[:100]}"; tools/list lists all tools.')
         if sentence := roles.refusal(visitor_of_request().role, rights.role_of(call.function)):
             raise BadInput(sentence)
         return call.ask(self._here, given, _file)

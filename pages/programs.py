@@ -63,7 +63,7 @@ def _plain(hint: object) -> object:
 def _file(value: Any, opened: ExitStack) -> tuple[BinaryIO, str]:
     """A file that a client has uploaded."""
     if not isinstance(value, dict):
-        raise BadInput("A file comes as gradio_client's handle_file gives it.")
+        raise BadInput("Send a file as gradio_client's handle_file returns it.")
     file = uploaded(value.get("path"))
     name = str(value.get("orig_name") or file.name)
     return opened.enter_context(file.open("rb")), Path(name).name

@@ -95,7 +95,7 @@ def _candidate(workspace: Workspace, asked: Asked) -> Picture:
         files = made.image, made.drawn
         return kept_picture(workspace, ("close", CANDIDATE_SIDE, *files), lambda: _close_up(made)), JPEG
     if what not in ("image", "source", "thumb"):
-        raise BadInput(f'A candidate has no picture "{what}"; ask for image, source, mask, thumb or close.')
+        raise BadInput(f'A candidate has no picture "{what}"; use image, source, mask, thumb or close.')
     row = workspace.image(made.source) if what == "source" else None
     if asked.get("full") == "1" and row is None:
         return made.image.read_bytes(), PNG

@@ -232,7 +232,7 @@ def test_gradio_client_does_what_the_docs_show(
         ("/regions", {"image": "nothing"}, "There is no image"),
         ("/accept", {"asked": {"ids": ["none"], "colour": 1}}, 'This call has no "colour"'),
         ("/score", {"files": [{"path": str(workspace.path / "workspace.db")}]}, "was not uploaded here"),
-        ("/score", {"files": []}, "This call needs a file; give at least one"),
+        ("/score", {"files": []}, "This call needs a file; send at least one"),
         ("/build", {"asked": None}, '"asked" cannot be used; give an object with its fields'),
         ("/list_jobs", {"active": "perhaps"}, '"active" cannot be used'),
     ):
@@ -280,8 +280,8 @@ def test_an_mcp_client_does_a_whole_round(
             for name, given, said in (
                 ("accept", {"asked": {"ids": [one["id"]]}}, "This needs the role curator; yours is viewer."),
                 ("regions", {"image": "nothing"}, "There is no image"),
-                ("regions", {"path": "/etc/passwd"}, 'This call has no "path"'),
-                ("regions", {}, 'This call needs "image"; give it.'),
+                ("regions", {"path": "/etc/passwd"}, 'This call has no parameter "path"'),
+                ("regions", {}, 'This call needs "image"; send it.'),
                 ("chalk", {}, 'There is no tool "chalk"'),
             ):
                 refused = await ask.call(name, given)
@@ -299,7 +299,7 @@ def test_an_mcp_client_does_a_whole_round(
     for headers, method, status, said in (
         ({}, "post", 401, "Authorization: Bearer"),
         ({"Authorization": keys["ann"], "Origin": "http://evil.example"}, "post", 403, "Another website"),
-        ({"Authorization": keys["ann"]}, "get", 405, "by POST"),
+        ({"Authorization": keys["ann"]}, "get", 405, "with POST"),
     ):
         answer = httpx.request(method, f"{root}mcp", headers=headers | JSON)
         assert answer.status_code == status and said in answer.json()["detail"]
@@ -353,11 +353,11 @@ def test_what_cannot_be_done_is_one_sentence(
         (ann, "get", "regions?image=nothing", {}, 400, "There is no image"),
         (ann, "get", "regions?image=file:/etc/passwd", {}, 400, "/etc/passwd is in none of the lists"),
         (ann, "get", "regions?image=x&bank=v99", {}, 400, "v99"),
-        (ann, "get", "regions", {}, 422, 'This call needs "image"; give it.'),
+        (ann, "get", "regions", {}, 422, 'This call needs "image"; send it.'),
         (ann, "get", "nothing", {}, 404, "openapi.json lists all"),
         (ann, "post", "build", {"json": {"negative_ratio": 2}}, 422, "The negative kept share is 2"),
         (ann, "post", "build", {"json": {"colour": 2}}, 422, 'A build has no "colour"'),
-        (ann, "post", "build", {"content": b'{"seed": NaN}', "headers": JSON}, 422, "no proper JSON"),
+        (ann, "post", "build", {"content": b'{"seed": NaN}', "headers": JSON}, 422, "not valid JSON"),
         (ann, "post", "build", {"content": b"seed=1"}, 415, "takes application/json"),
         (ann, "post", "score/list", {"json": {"folder": away}}, 400, "not in a folder that pages may read"),
         (ann, "post", "score/list", {"json": {}}, 400, "Give either"),

@@ -160,7 +160,7 @@ def test_a_build_without_candidates_lacks_only_what_came_later(workspace):
     build_bank(workspace, positives="none", activate=False)
     curation.accept(workspace, [second], "Anna")
     assert drift_.lacking(workspace, "v2") == ([second], [])
-    assert drift_.lacking(workspace, "v3") == ([], [])  # knows normal surface only, as somebody chose
+    assert drift_.lacking(workspace, "v3") == ([], [])  # knows only normal surfaces, as somebody chose
     assert "normal surface only" in drift_.state(workspace, "v3").sentence
 
 

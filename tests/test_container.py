@@ -99,7 +99,7 @@ def test_it_listens_for_all_and_lets_nobody_in_without_the_token(monkeypatch: py
     assert (options.host, options.port, options.token) == ("0.0.0.0", 7860, True)
     assert str(options.workspace) == "/data/workspace"
     assert Doors.on(options.host, token="secret").guest is None
-    with pytest.raises(BadInput, match="people must sign in"):
+    with pytest.raises(BadInput, match="users must sign in"):
         Doors.on(options.host)  # GRADIO_SERVER_NAME alone opens nothing
     assert "/healthz" in OPEN and "/healthz" in steps("HEALTHCHECK")[0]
     monkeypatch.setenv("GRADIO_SERVER_PORT", "none")

@@ -85,7 +85,7 @@ def test_a_stopped_server_leaves_no_picture_under_another_name(
         name = page.locator(".vw-name").inner_text()
         page.context.set_offline(True)
         page.locator(".vw-thumb").last.click()  # whose picture this browser does not have
-        page.locator(".vw-cover", has_text="does not answer").wait_for(timeout=SLOW)
+        page.locator(".vw-cover", has_text="is not responding").wait_for(timeout=SLOW)
         assert page.locator(".vw-base").count() == 0 and page.locator(".vw-verdict").count() == 0
         assert page.locator(".vw-name").inner_text() != name
 
@@ -445,7 +445,7 @@ def test_a_search_spends_its_paintings_on_what_proves_useful(
         assert page.evaluate("window.moved") < 0.01, page.evaluate("window.movers")
         # What the tests before have left in the bank decides whether any is new to it.
         page.locator(".jobs-button").click()
-        ended = page.locator(".jobs-entry", has_text=re.compile("Of most use: |None was visible"))
+        ended = page.locator(".jobs-entry", has_text=re.compile("Most useful: |None was visible"))
         ended.wait_for(timeout=SLOW)
         shoot(page, "studio-search-done")
     result: Any = jobs.get(workspace, job.id).result

@@ -77,9 +77,9 @@ def test_a_search_names_the_best_and_how_many_are_as_good() -> None:
         return job_panel._searched({"arms": found, "stopped": ""})[0]  # type: ignore[typeddict-item]
 
     assert said((3, 4), (1, 2), (0, 0)) == (
-        "Of most use: arm 0 (3 of 4 paintings visible, plausible and new)."
+        "Most useful: arm 0 (3 of 4 paintings visible, plausible and new)."
     )
     assert said((1, 2), (2, 4), (1, 2), (0, 0)) == (
-        "Of most use: arm 0 (1 of 2 paintings visible, plausible and new; 2 more as much)."
+        "Most useful: arm 0 (1 of 2 paintings visible, plausible and new; 2 more equally so)."
     )
     assert said((0, 2), (0, 2)) == "None was visible, plausible and new."

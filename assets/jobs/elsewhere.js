@@ -37,7 +37,7 @@ export function announce(element, store) {
     box.replaceChildren(
       make("span", {}, toldOf(changed)),
       open,
-      small("Stay", close, { title: "Leave this page as it is" }),
+      small("Stay", close, { title: "Keep this page as it is" }),
     );
   });
 }

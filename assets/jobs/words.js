@@ -44,7 +44,7 @@ export const BUTTONS = {
   cancel: ["Cancel", "Cancel"],
   resume: ["Resume", "Resume"],
   again: ["Try again", "Try again"],
-  without: ["Go on without them", "Go on without the files that are lost or replaced"],
+  without: ["Go on without them", "Go on without the files that were lost or replaced"],
 };
 
 /** What can be done with a job. @param {Job} job @returns {Act[]} */
@@ -156,6 +156,6 @@ export const toldOf = (changed) =>
   changed
     .map(
       ({ label, before, after }) =>
-        `${label} ${after || "none"} is active now; it was ${before} when this page was opened.`,
+        `${label} ${after || "none"} is now active; it was ${before} when this page was opened.`,
     )
     .join(" ");

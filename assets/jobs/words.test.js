@@ -96,8 +96,8 @@ test("another version or data set is told of, an update of the same one is not",
   const changed = changedSince(opened, chips("tiles", "v3 · tiles"));
   assert.equal(
     toldOf(changed),
-    "Data set tiles is active now; it was demo when this page was opened. " +
-      "Bank v3 · tiles is active now; it was v2 · demo when this page was opened.",
+    "Data set tiles is now active; it was demo when this page was opened. " +
+      "Bank v3 · tiles is now active; it was v2 · demo when this page was opened.",
   );
 });
 

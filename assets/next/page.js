@@ -65,7 +65,7 @@ export function start(element, server) {
 function showStep(element, steps, dismissed) {
   const step = chosenStep(steps, dismissed);
   const link = find(element, ".next-do", HTMLAnchorElement);
-  find(element, ".next-said").textContent = step ? step.said : "Nothing waits for you.";
+  find(element, ".next-said").textContent = step ? step.said : "Nothing is waiting for you.";
   find(element, ".next-said").title = step?.said || "";
   find(element, ".next-later").hidden = !step;
   link.hidden = !step || new URL(step.link, location.href).href === location.origin + location.pathname; // one is there

@@ -14,6 +14,6 @@ export const loaded = (address) =>
   new Promise((done, fail) => {
     const image = new Image();
     image.onload = () => done(image);
-    image.onerror = () => fail(new Sentence("A picture of this page could not be shown; reload it."));
+    image.onerror = () => fail(new Sentence("A picture on this page could not be shown; reload the page."));
     image.src = address;
   });

@@ -30,7 +30,7 @@ export function editName(place, keep) {
   };
   const kept = make("button", { type: "submit", class: "plain-button small" }, "Save");
   place.replaceChildren(
-    make("form", { class: "rename", onsubmit, onkeydown }, field, kept, small("Leave it", leave)),
+    make("form", { class: "rename", onsubmit, onkeydown }, field, kept, small("Cancel", leave)),
   );
   field.select();
 }

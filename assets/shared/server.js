@@ -18,7 +18,7 @@ export class Sentence extends Error {}
 export function sentence(error) {
   if (error instanceof Sentence) return error.message;
   console.error(error);
-  return "Something went wrong in this page that should not have; reload it.";
+  return "Something unexpected went wrong on this page; reload it.";
 }
 
 /**
@@ -39,7 +39,7 @@ export function caller(server) {
     const answer = await server[name](asked).catch(() => undefined);
     if (answer === undefined) {
       throw new Sentence(
-        "The workbench does not answer. Is it still running? Start it and reload this page.",
+        "The workbench is not responding. Is it still running? Start it and reload this page.",
       );
     }
     if (answer?.error) throw new Sentence(answer.error);

@@ -10,7 +10,9 @@ test("an answer passes, { error } becomes a sentence, a silent server another", 
   });
   assert.deepEqual(await call("look", { id: 1 }), { asked: { id: 1 } });
   await assert.rejects(call("refuse"), new Sentence("There is no such bank."));
-  await assert.rejects(call("fail"), (error) => sentence(error).startsWith("The workbench does not answer."));
+  await assert.rejects(call("fail"), (error) =>
+    sentence(error).startsWith("The workbench is not responding."),
+  );
 });
 
 test("while a question runs, only the latest of those that follow is asked", async () => {

@@ -37,12 +37,12 @@ SERVED = re.compile(
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 DEEPEST = 50  # values within each other; the deepest of a page has a dozen
 PROGRAMS = (
-    "Send the header Authorization: Bearer, with the token of the address that the workbench printed, or with the key "
-    "that 'python -m exdd_core users key NAME' prints."
+    "Send the header Authorization: Bearer, with the token from the address that the workbench printed, or with the "
+    "key that 'python -m exdd_core users key NAME' prints."
 )
 FROM_NOWHERE = (
-    "This request has a cookie and does not say from which page it comes, so nothing was done. Programs send a key in "
-    "the header Authorization: Bearer in place of a cookie, or the header Origin with the address of the workbench."
+    "This request has a cookie but does not say which page it comes from, so nothing was done. In programs, send a key "
+    "in the header Authorization: Bearer instead of a cookie, or the header Origin with the address of the workbench."
 )
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
 
@@ -98,7 +98,7 @@ def check_type(path: str, method: str, headers: Headers, doors: Doors) -> None:
         if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
             wanted.append(kind)  # it has no body
     if kind not in wanted:
-        raise Refused(415, f"This address takes {' or '.join(wanted)} and nothing else.")
+        raise Refused(415, f"This address accepts only {' or '.join(wanted)}.")
     length = headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > largest(path, doors):
         raise too_large(path, doors)
@@ -117,7 +117,7 @@ def largest(path: str, doors: Doors) -> int:
 def too_large(path: str, doors: Doors) -> Refused:
     limit = largest(path, doors) >> 20
     return Refused(
-        413, f"This is larger than {limit:,} MB, more than the workbench takes; send less at a time."
+        413, f"This is larger than {limit:,} MB, the most that the workbench accepts; send less at a time."
     )
 
 
@@ -130,15 +130,15 @@ def parse_call(body: bytes) -> dict[str, object]:
         if SURROGATE.search(text):  # most bodies hold none, and a whole check costs milliseconds for a mask
             json.dumps(call, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        raise Refused(422, "This is no proper JSON, so nothing was done.") from None
+        raise Refused(422, "This is not valid JSON, so nothing was done.") from None
     if not isinstance(call, dict):
-        raise Refused(422, "A call is one JSON object; this is something else.")
+        raise Refused(422, "A call must be one JSON object; this is something else.")
     within: list[object] = [call]
     for _ in range(DEEPEST):
         within = [inner for outer in within for inner in _inner(outer) if isinstance(inner, dict | list)]
         if not within:
             return call
-    raise Refused(422, f"This has values within more than {DEEPEST} others, so nothing was done.")
+    raise Refused(422, f"This has values nested more than {DEEPEST} levels deep, so nothing was done.")
 
 
 def _finite(text: str) -> float:
@@ -156,11 +156,11 @@ def check_server_call(call: Mapping[str, object]) -> None:
     """Refuse a call of a script's function whose fields have other types, before Gradio reads them."""
     fields = {"session_hash": str, "component_id": int, "fn_name": str, "data": dict}
     if call.keys() != fields.keys() or not all(type(call[name]) is kind for name, kind in fields.items()):
-        raise Refused(422, "A call has session_hash, component_id, fn_name and data, an object.")
+        raise Refused(422, "A call must have session_hash, component_id, fn_name and data, an object.")
 
 
 def check_event(call: Mapping[str, object]) -> None:
     """Refuse an event of a page whose number or values have other types."""
     number = call.get("fn_index")
     if type(number) is not int or not isinstance(call.get("data"), list):
-        raise Refused(422, "An event has fn_index, a whole number, and data, a list.")
+        raise Refused(422, "An event must have fn_index, a whole number, and data, a list.")

@@ -91,8 +91,8 @@ class Doors:
         own = is_loopback(host)
         if not own and not (sign_in or token or read_only):
             raise BadInput(
-                f"Other machines reach {host}, so people must sign in: make an account with "
-                "'python -m exdd_core users add NAME --role admin' and start with --sign-in, or show a read-only copy "
+                f"Other machines can reach {host}, so users must sign in: create an account with "
+                "'python -m exdd_core users add NAME --role admin' and start with --sign-in, or serve a read-only copy "
                 "with --read-only."
             )
         doors = cls(
@@ -103,7 +103,9 @@ class Doors:
         if address:
             parts = urlsplit(address)
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
-                raise BadInput(f'"{address}" is no address to be reached under; write it as https://name.')
+                raise BadInput(
+                    f'"{address}" is not a valid address of the workbench; write it as https://name.'
+                )
             origin = f"{parts.scheme}://{parts.netloc}".lower()
             doors = replace(doors, hosts=(*doors.hosts, parts.hostname), origins=(origin,))
         if folders is not None:
@@ -116,7 +118,7 @@ def _root(root: str) -> str:
     """A prefix with a / in front and none at the end; "" for none."""
     bare = root.strip("/")
     if bare and not re.fullmatch(r"[\w.~-]+(/[\w.~-]+)*", bare, re.ASCII):
-        raise BadInput(f'"{root}" is no path to be shown under; write it as /exdd.')
+        raise BadInput(f'"{root}" is not a valid path prefix; write it as /exdd.')
     return f"/{bare}" if bare else ""
 
 
@@ -127,10 +129,10 @@ def provider(issuer: str, client: str, claim: str) -> Oidc | None:
     parts = urlsplit(issuer)
     if not client or not parts.hostname:
         raise BadInput(
-            "OpenID Connect needs both --oidc-issuer, as https://login.example, and --oidc-client."
+            "OpenID Connect needs both --oidc-issuer, such as https://login.example, and --oidc-client."
         )
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
-        raise BadInput(f"{issuer} could be read on the way; a provider's address begins with https://.")
+        raise BadInput(f"{issuer} is not encrypted; the provider's address must begin with https://.")
     return Oidc(issuer.rstrip("/"), client, claim)
 
 
@@ -139,7 +141,7 @@ def _addresses(proxies: tuple[str, ...]) -> tuple[str, ...]:
         try:
             ipaddress.ip_address(one)
         except ValueError:
-            raise BadInput(f'"{one}" is no address of a proxy; write it as 10.0.0.7.') from None
+            raise BadInput(f'"{one}" is not a valid proxy address; write it as 10.0.0.7.') from None
     return proxies
 
 

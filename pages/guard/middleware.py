@@ -107,7 +107,7 @@ class Guard:
             return
         if scope["type"] != "http":
             await send(
-                {"type": "websocket.close", "code": 1008, "reason": "The workbench uses no websockets."}
+                {"type": "websocket.close", "code": 1008, "reason": "The workbench does not use websockets."}
             )
             return
         path, method, headers = scope["path"], scope["method"], Headers(scope=scope)
@@ -133,7 +133,7 @@ class Guard:
             elif path in self._drawn:
                 wanted = "viewer"
             elif path.rstrip("/") == checks.UPLOAD and not roles.may(visitor.role, "curator"):
-                raise Refused(403, "Your account may look and not upload; ask for the role of a curator.")
+                raise Refused(403, "Your account can view but not upload; ask for the curator role.")
             enter(scope, visitor, self._doors)
             if path.rstrip("/") == checks.UPLOAD:
                 send = _renaming(send, scope)
@@ -165,9 +165,11 @@ class Guard:
         if path.startswith((f"{checks.REST}/", checks.MCP)):
             raise Refused(401, checks.PROGRAMS)
         if not self._doors.sign_in:
-            raise Refused(401, "Open the address that the workbench printed when it started, with its token.")
+            raise Refused(
+                401, "Open the address that the workbench printed when it started, including the token."
+            )
         if path not in self._pages:
-            raise Refused(401, "You are not signed in any more; reload the page and sign in.")
+            raise Refused(401, "You are no longer signed in; reload the page and sign in.")
         asked = path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f".{SIGN_IN}?next={quote(asked)}", 303)
 
@@ -205,7 +207,8 @@ async def _check_program(scope: Scope, visitor: Visitor, receive: Receive) -> tu
     function = api.endpoint_of(scope["method"], scope["path"].removeprefix(checks.REST))
     if function is None:
         raise Refused(
-            404, f"Nothing answers {scope['method']} at this address; {checks.REST}/openapi.json lists all."
+            404,
+            f"Nothing answers {scope['method']} at this address; {checks.REST}/openapi.json lists all addresses.",
         )
     wanted = _require(visitor, function)
     if scope["method"] not in checks.WRITING or checks.content_type(headers) != "application/json":
@@ -220,7 +223,7 @@ async def _check_message(method: str, receive: Receive) -> tuple[Receive, Role]:
     """Refuse a message of MCP that is no proper JSON; returns as `_check_call`. The tool refuses by itself whoever may
     not call it, so that clients show why."""
     if method != "POST":
-        raise Refused(405, "Tools are asked by POST; there are no streams here.")
+        raise Refused(405, "Call tools with POST; streams are not supported.")
     body = await _whole(receive)
     return _again(body, receive), roles.of_message(checks.parse_call(body))
 

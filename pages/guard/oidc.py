@@ -87,7 +87,7 @@ def routes(visitors: Visitors) -> list[Route]:
         except Exception as error:
             log.warning("The provider %s does not answer as it should", known.issuer, exc_info=error)
             return refused(
-                known, f"{known.host} does not answer as it should; try again, or tell whoever runs this."
+                known, f"{known.host} is not responding as expected; try again, or contact the administrator."
             )
         https = request.url.scheme == "https"
         answer.set_cookie(FLOW, cookie, max_age=int(LASTS), httponly=True, samesite="lax", secure=https)
@@ -96,14 +96,14 @@ def routes(visitors: Visitors) -> list[Route]:
     async def back(request: Request) -> Response:
         kept = flows.end(request.cookies.get(FLOW, ""))
         if kept is None:
-            return refused(known, "Signing in took too long or was begun in another browser; begin again.")
+            return refused(known, "Signing in took too long or was started in another browser; start again.")
         request.scope["session"] = kept["authlib"]
         try:
             token = await provider.authorize_access_token(request)
             claims = token["userinfo"]
         except Exception as error:  # Authlib's, its parsers' and the network's
             log.warning("Signing in by %s failed: %s", known.issuer, error)
-            return refused(known, f"{known.host} did not confirm who you are; begin again.")
+            return refused(known, f"{known.host} did not confirm who you are; start again.")
         try:
             session = await run_in_threadpool(_enter, visitors, known, claims)
         except BadInput as error:
@@ -150,7 +150,7 @@ def _enter(visitors: Visitors, known: Oidc, claims: Mapping[str, Any]) -> str:
     if role is None:
         raise BadInput(
             f'{known.host} gives you none of the roles {", ".join(ROLES)} (its claim "{known.claim}"); ask '
-            "whoever runs the workbench."
+            "the administrator of the workbench."
         )
     name = str(claims.get("preferred_username") or claims.get("email") or claims.get("name") or claims["sub"])
     return people.sign_in_by(visitors.workspace, f"{known.issuer} {claims['sub']}", name[:40], role)

@@ -26,7 +26,7 @@ def refusal(own: Role | None, wanted: Role) -> str:
     """A sentence for a visitor whose role does not suffice; "" for one whose does."""
     if may(own, wanted):
         return ""
-    return f"This needs the role {wanted}; yours is {own}. Ask whoever runs the workbench."
+    return f"This needs the role {wanted}; yours is {own}. Ask the administrator of the workbench."
 
 
 def of_message(message: Mapping[str, Any]) -> Role:

@@ -78,7 +78,7 @@ def allowed_path(path: str) -> str:
     try:
         real = Path(path).expanduser().resolve()
     except (OSError, ValueError, RuntimeError):
-        raise BadInput("This is no path; write it as /home/name/images.") from None
+        raise BadInput("This is not a valid path; write it as /home/name/images.") from None
     if not any(real.is_relative_to(root) for root in roots):
         raise BadInput(_outside(path, roots))
     return path
@@ -88,8 +88,8 @@ def _outside(path: str, roots: Iterable[Path]) -> str:
     below = ", ".join(map(str, roots))
     if not below:
         return (
-            "Pages of a server that other machines reach name no folders; upload a zip file, import on the command "
-            "line, or start with --folders DIR."
+            "Pages cannot open folders of a server that other machines can reach; upload a zip file, import on the "
+            "command line, or start with --folders DIR."
         )
     return (
         f"{path} is not in a folder that pages may read ({below}); start with --folders DIR to allow another."

@@ -68,7 +68,7 @@ class Visitors:
         found = self._known(key, key)
         if found is None:
             tries.wrong(place)
-            raise Refused(401, f"This key opens nothing, or not any more. {PROGRAMS}")
+            raise Refused(401, f"This key is wrong or no longer valid. {PROGRAMS}")
         tries.remember(own)
         return found
 

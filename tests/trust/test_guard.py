@@ -334,7 +334,7 @@ def test_a_name_that_somebody_points_at_this_machine_shows_no_page(
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.7.7", "::"])
 def test_a_server_that_others_reach_does_not_start_without_sign_in(host: str) -> None:
-    with pytest.raises(BadInput, match="people must sign in"):
+    with pytest.raises(BadInput, match="users must sign in"):
         Doors.on(host)
     doors = Doors.on(host, sign_in=True)
     assert doors.guest is None and doors.folders == ()
@@ -352,7 +352,7 @@ def test_a_proxys_address_is_a_name_and_an_origin_of_ours() -> None:
     given = Headers({"host": "127.0.0.1:7860", "origin": "https://inspect.example:8443"})
     checks.check_origin(doors, "POST", given, page=False)
     for odd in ("inspect.example", "ftp://x", "https://x/below", "https://"):
-        with pytest.raises(BadInput, match="no address to be reached under"):
+        with pytest.raises(BadInput, match="not a valid address of the workbench"):
             Doors.on("127.0.0.1", address=odd)
 
 

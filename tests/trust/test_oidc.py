@@ -213,7 +213,7 @@ def test_a_service_that_calls_itself_otherwise_or_is_away_is_said(workspace: Wor
     with serving(workspace, Doors.on("127.0.0.1", oidc=Oidc(service.address, CLIENT))) as address:
         for _ in range(2):
             shown, _ = entered(address)
-            assert shown.status_code == 403 and "does not answer as it should" in shown.text
+            assert shown.status_code == 403 and "is not responding as expected" in shown.text
             service.server.shutdown()
             service.server.server_close()
 
@@ -237,7 +237,7 @@ def test_options_that_make_no_provider_are_refused() -> None:
         ("https://login.example", "", "needs both"),
         ("", "us", "needs both"),
         ("login", "us", "needs both"),
-        ("http://login.example", "us", "could be read on the way"),
+        ("http://login.example", "us", "is not encrypted"),
     ):
         with pytest.raises(BadInput, match=said):
             provider(issuer, client, "roles")

@@ -214,11 +214,11 @@ def test_a_cookie_from_nobody_knows_where_changes_nothing(client: TestClient, wo
         if method.upper() in checks.WRITING:
             for body in bodies(call):
                 answer = client.request(method, place(path), headers=silent, **body)
-                assert answer.status_code == 403 and "from which page it comes" in sentence(answer), path
+                assert answer.status_code == 403 and "which page it comes from" in sentence(answer), path
     assert kept(workspace) == before
     assert client.get("versions", headers=silent).status_code == 200  # looking changes nothing
     by_key = client.post("threshold/undo", json={}, headers=silent | key(workspace, "admin"))
-    assert "from which page" not in by_key.text
+    assert "which page it comes" not in by_key.text
 
 
 # --- odd calls --------------------------------------------------------------------------------------------------------

@@ -79,9 +79,9 @@ def test_the_address_of_the_proxy_says_that_browsers_come_by_https() -> None:
 
 def test_a_prefix_or_a_proxy_that_cannot_be_is_refused() -> None:
     for odd in ("a b", "/../x?", "http://x", "ä"):
-        with pytest.raises(BadInput, match="no path to be shown under"):
+        with pytest.raises(BadInput, match="not a valid path prefix"):
             Doors.on("127.0.0.1", root=odd)
-    with pytest.raises(BadInput, match="no address of a proxy"):
+    with pytest.raises(BadInput, match="not a valid proxy address"):
         Doors.on("127.0.0.1", proxies=("proxy.example",))
 
 

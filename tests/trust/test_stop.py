@@ -215,7 +215,7 @@ def test_what_a_start_refuses_is_refused_before_the_demo_is_made(
     place = tmp_path / "workspace"
     words = ["--workspace", str(place), "--demo", "--port", str(free_port()), "--host", "0.0.0.0"]
     assert app.main(words) == 2
-    assert "people must sign in" in capsys.readouterr().err and not place.exists()
+    assert "users must sign in" in capsys.readouterr().err and not place.exists()
 
 
 def test_a_stream_that_ends_while_the_server_closes_stops_nothing(

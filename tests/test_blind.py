@@ -123,7 +123,7 @@ def test_whoever_always_says_the_same_is_right_half_of_the_time(workspace: Works
     assert again.ended and lost not in {one.id for one in again.shown}  # whose picture is gone is left out
     assert len(again.shown) == len(test.shown) - 1 and again.lost == 1
     newest: Any = page_of.blind_tests(state.Curate(workspace), ANNA)["over"]
-    assert newest[0]["lines"][-1] == {"name": "Left out", "said": "1 picture, whose files are gone"}
+    assert newest[0]["lines"][-1] == {"name": "Left out", "said": "1 picture, whose files are missing"}
 
 
 def test_without_painted_defects_of_a_real_type_there_is_no_test(workspace: Workspace) -> None:
@@ -151,7 +151,7 @@ def test_a_comparison_is_kept_and_stale_once_candidates_change(workspace: Worksp
     (group,) = answer["groups"]
     assert answer["job"] is None and answer["made"] and not answer["stale"]
     assert group["title"] == "Procedural, scratch" and group["counts"].startswith("5 painted, ")
-    assert {"They lie", "Real ones lie"} <= {name for name, _ in group["lines"]}
+    assert {"Position", "Position of real ones"} <= {name for name, _ in group["lines"]}
     some = candidates.listed(workspace, "demo")[0].id
     curation.accept(workspace, [some], "Anna")
     assert not likeness.likeness(shared, Question())["stale"]  # accepted ones are compared, too
@@ -173,7 +173,7 @@ def test_both_are_used_on_a_phone_and_nothing_moves(browser: Browser, workspace:
         page.click(".st-dialog .main-button")
         page.locator(".cu-card").first.wait_for(timeout=SLOW)
         page.click(".cu-likeness")
-        page.locator(".cu-likestatus", has_text="Nothing was compared yet").wait_for()
+        page.locator(".cu-likestatus", has_text="Nothing has been compared yet").wait_for()
         sheet, told = (page.locator(name).bounding_box() for name in (".st-dialog", ".cu-likestatus"))
         assert sheet and told
         assert sheet["y"] + sheet["height"] - told["y"] - told["height"] < 48  # no room is kept for results
@@ -206,11 +206,9 @@ def test_both_are_used_on_a_phone_and_nothing_moves(browser: Browser, workspace:
         assert page.evaluate("window.moved") < 0.01
         assert all(one.said for one in blind.listed(workspace, "demo")[0].shown)
         page.click(".cu-dropblind")
-        page.get_by_text("Nobody has taken it yet").wait_for()
+        page.get_by_text("No one has taken it yet").wait_for()
         assert blind.listed(workspace, "demo") == []
-        page.locator(".st-toast", has_text="The blind test is deleted.").get_by_role(
-            "button", name="Undo"
-        ).click()
+        page.locator(".st-toast", has_text="Blind test deleted.").get_by_role("button", name="Undo").click()
         page.locator(".cu-likegroup dt", has_text="Procedural, scratch").wait_for()
         assert [one.id for one in blind.listed(workspace, "demo")] == [test.id]
         with pytest.raises(BadInput, match="not kept any more"):

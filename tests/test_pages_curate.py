@@ -220,8 +220,8 @@ def test_an_own_reason_is_offered_no_longer_and_again(
         ready(page)
         until(page, lambda: open_to_decide(page))
         page.keyboard.press("r")
-        page.get_by_role("button", name='Offer "dusty lens" no longer').click()
-        said(page, '"dusty lens" is offered no longer.')
+        page.get_by_role("button", name='Stop offering "dusty lens"').click()
+        said(page, '"dusty lens" is no longer offered.')
         page.locator("[data-reason='dusty lens']").wait_for(state="detached")
         assert page.locator("[data-reason='too faint']").is_visible()  # the reasons stay open
         page.screenshot(path=SCREENSHOTS / "curate-reason-left.png")
@@ -240,8 +240,8 @@ def test_two_browsers_decide_on_one_queue(browser: Browser, address: str, worksp
     """What one has open the other sees and is not given; every candidate is decided on once."""
     with curating(browser, address) as anna, curating(browser, address, "Ben") as ben:
         assert at(anna) != at(ben)
-        ben.locator(".cu-card", has_text="open by Anna").click()
-        ben.locator(".cu-status", has_text="open by Anna").wait_for()
+        ben.locator(".cu-card", has_text="opened by Anna").click()
+        ben.locator(".cu-status", has_text="opened by Anna").wait_for()
         assert ben.locator(".cu-accept").is_disabled() and ben.locator(".cu-reject").is_disabled()
         ben.screenshot(path=SCREENSHOTS / "curate-open-by.png")
         ben.keyboard.press("a")  # nothing happens
@@ -304,13 +304,15 @@ def test_a_filtered_selection_at_once_and_back(browser: Browser, address: str, w
         said(page, "Accepted 3 candidates")
         assert candidates.count(workspace, status="accepted") == 3
         page.locator(".st-toast button").click()
-        said(page, "Took back 3 decisions")
+        said(page, "3 decisions undone")
         assert candidates.count(workspace, status="accepted") == 0
         until(page, lambda: len(cards(page)) == 3)
         again(workspace, next(id for id in cards(page) if (one := known[id]) and one.new.value))
         page.locator(".cu-count", has_text="4").wait_for(timeout=SLOW)
         page.click("[data-bulk=accept]")
-        page.locator(".cu-together", has_text="1 of them nearly repeats another").wait_for(timeout=SLOW)
+        page.locator(".cu-together", has_text="1 of them is a near-duplicate of another").wait_for(
+            timeout=SLOW
+        )
         page.get_by_label("Leave it out").check()
         page.locator(".cu-confirm", has_text="Accept 3 candidates").wait_for()
         page.screenshot(path=SCREENSHOTS / "curate-repeats.png")
@@ -318,7 +320,7 @@ def test_a_filtered_selection_at_once_and_back(browser: Browser, address: str, w
         said(page, "Accepted 3 candidates")
         assert page.locator("[data-filter=prompt]").input_value() == "=bright oil stain"
         page.keyboard.press("u")  # what was decided at once goes back at once
-        said(page, "Took back 3 decisions")
+        said(page, "3 decisions undone")
         assert candidates.count(workspace, status="accepted") == 0
 
 

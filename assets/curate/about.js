@@ -43,7 +43,7 @@ function alikeOf({ store, desk }, item) {
     store.patch({ unfolded: new Set([...store.get().unfolded, item.alike || item.id]) });
     desk.refresh();
   };
-  const words = `${counted(item.more, "candidate")} in the queue nearly the same. `;
+  const words = `${counted(item.more, "near-duplicate")} in the queue. `;
   return [words, small("Unfold", unfold, { class: "plain-button small cu-unfold" })];
 }
 
@@ -67,11 +67,14 @@ function qualityOf(pane, { measures, alike, twins }, late) {
   /** @param {string} words */
   const title = (words) => make("p", { class: "st-quiet cu-alikehead" }, words);
   if (alike.length) {
-    parts.push(title("Most alike real defects"), make("div", { class: "cu-alike" }, ...alike.map(likeness)));
+    parts.push(
+      title("Most similar real defects"),
+      make("div", { class: "cu-alike" }, ...alike.map(likeness)),
+    );
   }
   if (twins.length) {
     const first = twins.slice(0, 3).map((twin) => twinOf(pane, twin));
-    parts.push(title("Nearly repeats"), make("div", { class: "cu-alike cu-twins" }, ...first));
+    parts.push(title("Nearly the same as"), make("div", { class: "cu-alike cu-twins" }, ...first));
   }
   return parts;
 }
@@ -87,15 +90,15 @@ const realDefect = (image, title, words) =>
 
 /** @param {Quality["alike"][number]} alike */
 const likeness = ({ image, type, distance }) =>
-  realDefect(image, `${image} · distance ${distance}; look at it in Inspect`, type || "defect");
+  realDefect(image, `${image} · distance ${distance}; open in Inspect`, type || "defect");
 
 /** @param {Pane} pane @param {Quality["twins"][number]} twin */
 function twinOf({ voice, desk }, { id, name, real }) {
-  if (real) return realDefect(id, `${id}; look at it in Inspect`, name);
+  if (real) return realDefect(id, `${id}; open in Inspect`, name);
   const onclick = voice.attempt(() => desk.show(id));
   return make(
     "button",
-    { type: "button", title: "An accepted candidate; show it", onclick },
+    { type: "button", title: "Show this accepted candidate", onclick },
     make("img", { alt: "", loading: "lazy", src: addressOf(id, "close") }),
     make("span", {}, `accepted ${id.slice(0, 6)}`),
   );

@@ -13,8 +13,8 @@ import { timeOf } from "./words.js";
  */
 
 const ABOUT =
-  "You see defects of the training split and painted ones of the same types, cut out and in random order, and say " +
-  "which are which. Stop whenever you like: your test waits for you. The result stays here with your name; the last ";
+  "You see defects of the training split and painted ones of the same types, cropped and in random order, and say " +
+  "which are which. You can stop and continue at any time. The result is stored here with your name; the last ";
 
 /** @param {Pane} pane */
 export function showBlind(pane) {
@@ -32,15 +32,15 @@ async function showTests(pane) {
   const drop = voice.attempt(async (/** @type {string} */ id) => {
     await call("delete_blind", { id });
     await showTests(pane);
-    voice.toast("The blind test is deleted.", async () => {
+    voice.toast("Blind test deleted.", async () => {
       await call("restore_blind", { id });
       await showTests(pane);
     });
   });
-  const words = mine ? `Go on, ${mine[0]} of ${mine[1]} answered` : "Begin";
+  const words = mine ? `Continue, ${mine[0]} of ${mine[1]} answered` : "Start";
   const begin = voice.attempt(async () => showCrops(pane, await call("begin_blind", { who })));
   const go = plain(words, begin, { class: "main-button cu-begin" });
-  const none = quiet(`Nobody has taken it yet. It has at most ${most} pictures.`);
+  const none = quiet(`No one has taken it yet. It has at most ${most} pictures.`);
   const about = make("p", { class: "st-quiet cu-blindabout" }, `${ABOUT}${kept} are kept.`);
   const inside = [about, ...(over.length ? over.map((result) => resultOf(result, drop)) : [none])];
   sheet(page, "Blind test", inside, [go, plain("Close", () => dialogOf(page).close())]);
@@ -86,7 +86,7 @@ function showCrops(pane, first) {
     await over();
   });
   const real = sayer("real", "Real", () => say("real"));
-  const stops = [plain("End and see", end), plain("Stop here", () => dialog.close())];
+  const stops = [plain("End and show result", end), plain("Continue later", () => dialog.close())];
   sheet(
     page,
     "Real or painted?",

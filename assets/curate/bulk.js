@@ -17,8 +17,8 @@ import { addressOf } from "./words.js";
 /** @typedef {(action: Action, ids: string[], reasons: string[]) => Promise<unknown>} Run */
 
 const RECOMMENDED =
-  "Finds out which of them help on held-out training parts, maybe none; takes a moment, and asks before " +
-  "anything is accepted";
+  "Finds which of them help on held-out training parts, possibly none; takes a moment, and asks before " +
+  "accepting anything";
 
 /** @param {Pane} pane @param {Deciding} deciding @param {Followed} followed */
 export function showBulk(pane, deciding, followed) {
@@ -47,7 +47,7 @@ export function showBulk(pane, deciding, followed) {
       return plain(`${words} ${some}`, voice.attempt(begin), { "data-bulk": action });
     };
     const more = { "data-bulk": "recommended", title: RECOMMENDED };
-    const recommended = plain("Accept what is recommended…", recommend, more);
+    const recommended = plain("Accept recommended…", recommend, more);
     box.replaceChildren(button("accept", "Accept"), button("reject", "Reject"), recommended);
   });
 }
@@ -112,7 +112,7 @@ function ask(pane, action, { ids, held }, run, advice) {
     make(
       "p",
       {},
-      ids.length ? aboutThese(store, isAccept, advice) : "None of them is free to be decided on.",
+      ids.length ? aboutThese(store, isAccept, advice) : "None of them is available for a decision.",
     ),
     isAccept && ids.length > 0 && effectOf(pane, ids, leaveOut),
     held > 0 && quiet(others),
@@ -133,7 +133,7 @@ function aboutThese(store, isAccept, advice) {
   const fate = isAccept
     ? "Their patches join the positive bank of the active bank version."
     : "They stay out of the bank.";
-  return `${advice || which} ${fate} Undo takes all of it back.`;
+  return `${advice || which} ${fate} You can undo all of it.`;
 }
 
 /** @param {string[]} reasons */
@@ -172,7 +172,7 @@ function effectOf({ call, terms }, ids, leaveOut) {
 function repeatsOf(repeats, leaveOut) {
   const isOne = repeats.length === 1;
   const many = repeats.length.toLocaleString("en");
-  const what = isOne ? "repeats another" : "repeat others";
+  const what = isOne ? "is a near-duplicate of another" : "are near-duplicates of others";
   const pictures = repeats
     .slice(0, 6)
     .map((id) => make("img", { alt: `Near-duplicate ${id}`, title: id, src: addressOf(id, "close") }));
@@ -184,7 +184,7 @@ function repeatsOf(repeats, leaveOut) {
     onchange: () => leaveOut(check.checked ? repeats : []),
   });
   return [
-    make("p", {}, `${many} of them nearly ${what} of these, and would teach the bank nothing new:`),
+    make("p", {}, `${many} of them ${what} and would teach the bank nothing new:`),
     make("div", { class: "cu-alike cu-repeats" }, ...pictures, more),
     make("label", { class: "cu-check" }, check, ` Leave ${isOne ? "it" : "them"} out`),
   ];

@@ -72,7 +72,7 @@ function showHead(page, shown) {
 
 /** @param {Candidate} shown */
 function tagOf({ holder, status, decision, trimmed }) {
-  if (holder) return make("span", { class: "tag" }, `open by ${holder}`);
+  if (holder) return make("span", { class: "tag" }, `opened by ${holder}`);
   if (status !== "pending") {
     const words = decision ? `${decision.said} by ${decision.who}` : status;
     return make("span", { class: `tag cu-tag-${status}` }, `${SIGNS[status]} ${words}`);
@@ -101,8 +101,8 @@ function showLeftOut({ page, store, viewer }) {
   button.disabled = !left;
   button.setAttribute("aria-pressed", String(isHatched));
   button.title = left
-    ? "The part of its mask that the positive bank leaves out (L)"
-    : "Nothing of its mask is left out";
+    ? "Part of the mask that the positive bank leaves out (L)"
+    : "No part of the mask is left out";
   viewer.setLeftOut((isHatched && measured.quality?.leftOut) || []);
   const tag = find(page, ".cu-lefttag");
   tag.hidden = !isHatched || Boolean(tool);
@@ -122,7 +122,7 @@ function wireType({ page, store, call, voice, desk }, { inTurn, undoLast }) {
     if (!shown || shown.status !== "pending" || type === known) return;
     known = type;
     store.patch({ together: [] });
-    inTurn("Naming the defect", async () => {
+    inTurn("Setting the defect type", async () => {
       const answer = await call("name_type", { id: shown.id, type, who });
       voice.toast(answer.sentence, undoLast);
       await desk.settle();

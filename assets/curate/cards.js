@@ -47,7 +47,7 @@ export function seenCards(page) {
 
 /** @param {Pane} pane @param {Item} item @param {string} holder who else has it open @param {string} key */
 function cardOf({ voice, desk, terms }, item, holder, key) {
-  const held = holder ? `open by ${holder}` : "";
+  const held = holder ? `opened by ${holder}` : "";
   const { id, effect, status, type } = item;
   const title = [item.prompt || "No prompt", item.title, held].filter(Boolean).join("\n");
   const flag = held || (status !== "pending" && `${SIGNS[status]} ${status}`);
@@ -76,14 +76,14 @@ function emptyQueue({ store }, narrow) {
   const isPending = status === "pending";
   // Where candidates wait and none is listed, the queue is still loading.
   if (isPending && !isFiltered && counts.pending)
-    return make("p", { class: "st-quiet" }, "Reading the queue…");
+    return make("p", { class: "st-quiet" }, "Loading the queue…");
   const title = isPending && !isFiltered ? "All decided" : "None here";
   const all = isPending ? "Every candidate has been decided on." : `No candidate is ${status}.`;
   const way =
     isFiltered || !isPending
       ? plain("Show all pending", () => narrow({ status: "pending" }, unfiltered(chosen)))
       : make("a", { class: "main-button", href: "./studio" }, "Paint more in Studio");
-  const text = isFiltered ? "No candidate passes the filters." : all;
+  const text = isFiltered ? "No candidate matches the filters." : all;
   return make("div", { class: "empty" }, ...empty(title, text, way));
 }
 

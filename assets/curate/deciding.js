@@ -34,7 +34,7 @@ export function createDeciding(pane, followed) {
   };
   /** @param {() => Promise<any>} ask @param {boolean} [isBack] */
   const undo = (ask, isBack = true) =>
-    inTurn("Taking back", async () => {
+    inTurn("Undoing", async () => {
       const answer = await ask();
       voice.toast(answer.sentence);
       await desk.settle();
@@ -155,5 +155,5 @@ export function skip({ store, voice, desk }) {
   const { at, items, who } = store.get();
   const next = at && following(items, at, who);
   if (next) voice.attempt(desk.show)(next.id, true);
-  else voice.toast("There is no other candidate that waits for a decision here.");
+  else voice.toast("No other candidate here is waiting for a decision.");
 }

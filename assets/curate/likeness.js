@@ -28,13 +28,13 @@ import { timeOf } from "./words.js";
 
 const BETWEEN = 700; // milliseconds
 const ABOUT =
-  "A classifier of held-out parts is asked which defects are painted, by engine and type, and, as a control, which " +
-  "surroundings are those of painted ones. AUROC 0.5 is chance.";
+  "On held-out parts, a classifier guesses which defects are painted, by engine and type, and, as a control, which " +
+  "surroundings are those of painted ones. An AUROC of 0.5 is chance.";
 const EMPTY =
-  "Nothing was compared yet. Give candidates the type of a real defect of the training split, four or more of each, " +
+  "Nothing has been compared yet. Give candidates the type of a real defect of the training split, four or more each, " +
   "then press Compare.";
-const NONE = "There is no candidate to compare: paint some in Studio, and come back.";
-const STALE = "Candidates, their types or masks, or the bank version have changed since: compare again.";
+const NONE = "There are no candidates to compare; paint some in Studio and come back.";
+const STALE = "Candidates, their types or masks, or the bank version have changed since then; compare again.";
 
 /** @param {Pane} pane */
 export function showLikeness(pane) {
@@ -93,7 +93,7 @@ function partsOf(pane) {
 
 /** @param {Likeness} told */
 function wordsOf({ job, made, stale, any }) {
-  if (job?.active) return "They are being compared.";
+  if (job?.active) return "The candidates are being compared.";
   const failed = job ? `${job.text} ` : "";
   if (!made) return failed || (any ? EMPTY : NONE);
   return `${failed}Compared ${timeOf(made, new Date())}. ${stale ? STALE : ""}`.trim();

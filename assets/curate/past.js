@@ -9,7 +9,7 @@ import { addressOf, timeOf } from "./words.js";
 /** @typedef {import("./state.js").Pane} Pane */
 /** @typedef {import("./words.js").Line} Line */
 
-const NOTHING = "What is decided here stands in this list, and can be taken back at any time.";
+const NOTHING = "Decisions made here are listed, and can be undone at any time.";
 
 /** @param {Pane} pane @param {import("./deciding.js").Deciding} deciding */
 export function showPast(pane, { undoOne }) {
@@ -41,7 +41,7 @@ function lineOf(pane, line, undoOne) {
       "span",
       { class: "cu-said" },
       make("span", { class: "cu-what" }, make("b", {}, line.who), ` ${line.said}`),
-      make("span", { class: "st-quiet" }, line.undone ? `${when}, taken back${by}` : when),
+      make("span", { class: "st-quiet" }, line.undone ? `${when}, undone${by}` : when),
     ),
     !line.undone &&
       !line.bank &&
@@ -56,7 +56,7 @@ function lineOf(pane, line, undoOne) {
 /** @param {Pane} pane @param {Line} line */
 function thumbOf({ voice, desk }, { real, subject }) {
   const source = real ? `./thumbnail?image=${encodeURIComponent(subject)}` : addressOf(subject, "close");
-  const attributes = { disabled: real, title: real ? "A real image" : "Show it" };
+  const attributes = { disabled: real, title: real ? "A real image" : "Show" };
   const onclick = voice.attempt(() => desk.show(subject));
   return make(
     "button",

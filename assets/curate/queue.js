@@ -52,10 +52,10 @@ export function showQueue({ page, store, call, voice, desk }, narrow) {
     find(page, "#cu-types").replaceChildren(...types.map((value) => make("option", { value })));
   });
   const start = find(page, ".cu-since");
-  const again = make("button", { type: "button", class: "plain-button small cu-reorder" }, "Order again");
-  again.title = "By the measures as they are now; until then the order stays as you see it";
+  const again = make("button", { type: "button", class: "plain-button small cu-reorder" }, "Sort again");
+  again.title = "By the current measures; until then, the order stays as it is";
   again.addEventListener("click", () => narrow({}));
-  const anew = make("button", { type: "button", class: "plain-button small cu-anew" }, "Measure anew");
+  const anew = make("button", { type: "button", class: "plain-button small cu-anew" }, "Measure again");
   anew.addEventListener(
     "click",
     voice.attempt(async () => {

@@ -45,10 +45,10 @@ export function showReasons(pane, { decide }) {
   const leave = leaver(pane, () => store.get().asking && fill());
   const fill = () => {
     const { reasons, own } = store.get();
-    const title = "Reject without a reason, or with those that were added (Enter)";
+    const title = "Reject without a reason, or with those selected (Enter)";
     const none = plain("No reason", () => give(), { class: "plain-button small cu-noreason", title });
     const cross = (/** @type {string} */ reason) => {
-      const about = `Offer "${reason}" no longer`;
+      const about = `Stop offering "${reason}"`;
       const press = () => {
         picked.delete(reason);
         return leave(reason);
@@ -79,7 +79,7 @@ function leaver({ call, store, voice }, fill) {
   };
   return voice.attempt(async (/** @type {string} */ reason) => {
     await ask("leave_reason", reason);
-    voice.toast(`"${reason}" is offered no longer.`, () => ask("offer_reason", reason));
+    voice.toast(`"${reason}" is no longer offered.`, () => ask("offer_reason", reason));
   });
 }
 
@@ -92,7 +92,7 @@ function reasonButton(reason, at, pick) {
       class: "plain-button small",
       "data-reason": reason,
       "aria-pressed": "false",
-      title: "Reject for this; with Shift add it to others",
+      title: "Reject for this reason; hold Shift to select several",
       onclick: (event) => pick(reason, event.shiftKey),
     },
     at < 9 && make("kbd", {}, at + 1),
@@ -106,8 +106,8 @@ function ownReason(give, close) {
     type: "text",
     class: "cu-own",
     maxlength: "40",
-    placeholder: "own reason, then Enter",
-    "aria-label": "Own reason",
+    placeholder: "other reason, then Enter",
+    "aria-label": "Other reason",
     onkeydown: (event) => {
       event.stopPropagation();
       if (event.key === "Escape") close();

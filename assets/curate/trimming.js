@@ -73,7 +73,7 @@ async function keepMask({ page, store, call, voice, viewer, desk }, undoOne) {
     const { past, at } = store.get();
     return past.find((line) => line.action === "trim" && line.subject === at && !line.undone)?.id;
   };
-  voice.toast("Only what is left of the mask counts.", () => undoOne({ id: lastTrim(), real: false }));
+  voice.toast("Only the remaining part of the mask counts.", () => undoOne({ id: lastTrim(), real: false }));
 }
 
 /** @param {Pane} pane @param {Trimming} trimming */
@@ -110,19 +110,19 @@ function fillBar(bar, { store, viewer }, { pick, resize, stop, keep }) {
   );
   /** @type {HTMLInputElement} */
   const size = make("input", {
-    ...{ type: "range", min: 1, max: most, step: 1, "aria-label": "Size of the brush, pixels of the image" },
+    ...{ type: "range", min: 1, max: most, step: 1, "aria-label": "Brush size in image pixels" },
     oninput: () => resize(Number(size.value)),
   });
   const { editor } = viewer;
   const undo = { class: "plain-button cu-back", title: "Undo the last stroke (Ctrl+Z)" };
-  const keeping = { class: "main-button cu-keep", title: "Let only what is left count (Enter)" };
+  const keeping = { class: "main-button cu-keep", title: "Save the trimmed mask (Enter)" };
   bar.replaceChildren(
     make("div", { class: "st-switch", role: "group", "aria-label": "Tool" }, ...tools),
     make("label", { class: "st-slider cu-size" }, make("span", {}, "Size"), make("output"), size),
     plain("Undo", () => editor.undo(), undo),
     plain("Redo", () => editor.redo(), { class: "plain-button cu-again" }),
     make("span", { class: "st-space" }),
-    plain("Cancel", stop, { title: "Leave the mask as it was (Esc)" }),
-    plain("Keep", keep, keeping),
+    plain("Cancel", stop, { title: "Leave the mask unchanged (Esc)" }),
+    plain("Save", keep, keeping),
   );
 }

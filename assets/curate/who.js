@@ -20,7 +20,7 @@ function ask({ page, store }) {
   const go = make(
     "button",
     { type: "submit", class: "main-button", form: "cu-whoform", disabled: !who },
-    who ? "Keep" : "Begin",
+    who ? "Save" : "Start",
   );
   field.addEventListener("input", () => (go.disabled = !field.value.trim()));
   return new Promise((done) => {

@@ -185,7 +185,7 @@ export function progressLine(counts, { times, doing, left, fitting }) {
     `${format(accepted)} accepted`,
     span > 0 && `your pace ${format(pace)}/min`,
     left && `${format(left)} to measure`,
-    fitting && "the bank is being brought up to date",
+    fitting && "the bank is being updated",
   ]
     .filter(Boolean)
     .join(" · ");

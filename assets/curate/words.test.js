@@ -89,7 +89,7 @@ test("progress tells what is decided, the pace and what is left to measure", () 
   assert.equal(progressLine(counts, still), "3 of 4 decided · 2 accepted");
   assert.equal(
     progressLine(counts, { ...still, fitting: 2 }),
-    "3 of 4 decided · 2 accepted · the bank is being brought up to date",
+    "3 of 4 decided · 2 accepted · the bank is being updated",
   );
   const busy = { times: [0, 30_000, 60_000], doing: "Accepting", left: 1000 };
   assert.equal(

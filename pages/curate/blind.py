@@ -68,7 +68,7 @@ def restore_blind(shared: Curate, asked: questions.Test) -> Answer:
 def _mine(workspace: Workspace, dataset: str, who: str) -> blind.BlindTest:
     if found := blind.going_on(workspace, dataset, who):
         return found
-    raise BadInput("This test is over; begin another one.")
+    raise BadInput("This test is over; start another one.")
 
 
 def _standing(workspace: Workspace, dataset: str, test: blind.BlindTest) -> Answer:
@@ -81,7 +81,7 @@ def _standing(workspace: Workspace, dataset: str, test: blind.BlindTest) -> Answ
 def _result(workspace: Workspace, test: blind.BlindTest) -> Answer:
     lines = [_line(workspace, outcome) for outcome in blind.outcomes(test)]
     if test.lost:
-        lines.append({"name": "Left out", "said": f"{count(test.lost, 'picture')}, whose files are gone"})
+        lines.append({"name": "Left out", "said": f"{count(test.lost, 'picture')}, whose files are missing"})
     return {"id": test.id, "who": test.who, "ended": test.ended, "lines": lines}
 
 

@@ -39,12 +39,12 @@ def _undo_all(workspace: Workspace, ids: Sequence[str], who: str, progress: Prog
         for decision in decisions.in_force(workspace, "accept", "reject", subject=id)
         if decision.who == who
     ]
-    progress.begin("Taking back", len(to_undo))
+    progress.begin("Undoing", len(to_undo))
     back = []
     for decision in to_undo:
         back += curation.undo(workspace, decision.id, who, wait=False).ids
         progress.advance()
-    said = f"Took back {sentences.count(len(back), 'decision')}."
+    said = f"{sentences.count(len(back), 'decision')} undone."
     return curation.Decided(back, {}, "", 0, said)
 
 
@@ -76,7 +76,7 @@ def bulk(shared: Curate, asked: questions.Bulk) -> Answer:
     """Begin to accept or reject candidates."""
     workspace, ids, who = shared.workspace, asked.ids, asked.who
     if not ids:
-        raise BadInput("None of these candidates waits for a decision any more.")
+        raise BadInput("None of these candidates is waiting for a decision any more.")
 
     def work(progress: Progress) -> Answer:
         if asked.action == "accept":
@@ -97,13 +97,13 @@ def look(shared: Curate, asked: questions.Run) -> Answer:
     run = shared.bulks.get(asked.run)
     if run is None:
         raise BadInput(
-            "This was begun before the workbench was last started; the history says what was decided."
+            "The workbench has been restarted since this began; the history shows what was decided."
         )
     if not run.over.is_set():
         return {"over": False, "text": run.progress.text, "fraction": run.progress.fraction}
     del shared.bulks[asked.run]
     if run.was_cancelled:
-        said = "Cancelled; what was not decided yet is left as it was."
+        said = "Cancelled; candidates not yet decided were left unchanged."
         return {"over": True, "cancelled": True, "ids": [], "sentence": said}
     if run.error is not None:
         raise run.error

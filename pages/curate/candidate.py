@@ -84,7 +84,7 @@ def _facts(workspace: Workspace, made: Candidate) -> list[tuple[str, str]]:
         ("Seed", str(made.seed)),
         ("Painted into", _name(made.source)),
         ("Mask", SOURCES.get(str(made.mask_spec.get("source", "")), "")),
-        ("Lent by", _name(made.donor)),
+        ("Donor", _name(made.donor)),
     ]
     changed = [
         f"{control.title.lower()} {_setting(made.settings[control.name])}"

@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 KIND = "compare"
 TOLD = {
-    "told apart": "Told apart from real ones",
-    "not told apart": "Not told apart from real ones",
-    "surroundings differ": "No verdict: their surroundings differ already",
+    "told apart": "Distinguishable from real ones",
+    "not told apart": "Not distinguishable from real ones",
+    "surroundings differ": "No verdict: their surroundings already differ",
     "too few": "Too few to tell",
 }
 MEANING = {
-    "told apart": "A classifier finds which are painted: look at what gives them away.",
-    "not told apart": "With few real defects only a large difference could be seen.",
-    "surroundings differ": "They lie elsewhere than real ones: place them as real ones lie, and compare again.",
-    "too few": "4 real parts and 4 paintings of a type are needed.",
+    "told apart": "A classifier finds which are painted; check what gives them away.",
+    "not told apart": "With few real defects, only a large difference would show.",
+    "surroundings differ": "They are placed differently from real ones; place them like real ones and compare again.",
+    "too few": "At least 4 real parts and 4 paintings of a type are needed.",
 }
 
 
@@ -55,7 +55,7 @@ def _job(workspace: Workspace, dataset: str) -> Answer | None:
     job = next((job for job in ours if job.active), None) or next(iter(ours), None)
     if job is None or job.state == "done":
         return None
-    said = job.text if job.active else job.error or "Cancelled; what was found before stays."
+    said = job.text if job.active else job.error or "Cancelled; earlier results are kept."
     return {"id": job.id, "active": job.active, "text": said, "fraction": job.fraction}
 
 
@@ -63,16 +63,16 @@ def _group(workspace: Workspace, one: Compared) -> Answer:
     """One engine and type as lines (name, value)."""
     figures = one.figures
     lines = [
-        (title, _test(test)) for test, title in ((figures.own, "Told apart"), (figures.ring, "Around them"))
+        (title, _test(test)) for test, title in ((figures.own, "Defects"), (figures.ring, "Surroundings"))
     ]
     if figures.kid is not None:
         spread = f"{figures.kid_real:.2f} ± {figures.kid_spread:.2f}"
-        lines.append(("Kernel distance (KID)", f"{figures.kid:.2f}; of real from real ones {spread}"))
+        lines.append(("Kernel distance (KID)", f"{figures.kid:.2f}; real from real {spread}"))
     if figures.diversity is not None:
         lines.append(("Diversity", f"{figures.diversity:.2f} of that of real ones"))
-        lines.append(("Nearly repeat a real one", f"{100 * (figures.copies or 0):.0f} %"))
-    lines.append(("They lie", _lies(one.painted)))
-    lines.append(("Real ones lie", f"{_lies(one.real)}; largest gap {one.gap:.2f} of 1"))
+        lines.append(("Near-duplicates of real ones", f"{100 * (figures.copies or 0):.0f} %"))
+    lines.append(("Position", _lies(one.painted)))
+    lines.append(("Position of real ones", f"{_lies(one.real)}; largest gap {one.gap:.2f} of 1"))
     return {
         "title": f"{studio.engine(workspace, one.engine).TITLE}, {one.defect_type or 'no type'}",
         "counts": f"{figures.painted} painted, {figures.real} real on {count(figures.real_parts, 'part')}",
@@ -96,7 +96,7 @@ def compare_all(shared: Curate, asked: Question) -> Answer:
     dataset = shared.workspace.dataset().name
     job = _job(shared.workspace, dataset)
     if job and job["active"]:
-        raise BadInput("These candidates are being compared already.")
+        raise BadInput("These candidates are already being compared.")
     jobs.submit(shared.workspace, KIND, f"Comparing candidates of {dataset}", {"dataset": dataset})
     return {}
 

@@ -34,13 +34,13 @@ TEMPLATE = (Path(__file__).resolve().parents[2] / "assets" / "curate.html").read
 TERMS = {"traits": TRAITS, "measures": MEASURES, "lights": LIGHTS}  # given to the script with the template
 NO_DATASET = {
     "title": "No images yet",
-    "text": "Defects are painted into normal images and decided on here: import a data set that has some.",
+    "text": "Defects are painted into normal images and reviewed here: import a data set that has some.",
     "link": "./data",
     "button": "Import images in Data",
 }
 NO_CANDIDATES = {
-    "title": "Nothing to decide on yet",
-    "text": "Painted defects wait here until somebody accepts them into the positive bank or rejects them.",
+    "title": "Nothing to decide yet",
+    "text": "Painted defects wait here until someone accepts them into the positive bank or rejects them.",
     "link": "./studio",
     "button": "Paint defects in Studio",
 }

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 MEASURES = tuple(measures.MEANINGS)
-LIGHTS = {"green": "good", "amber": "so-so", "red": "poor", "grey": "not known, or within noise"}
+LIGHTS = {"green": "good", "amber": "so-so", "red": "poor", "grey": "unknown, or within noise"}
 
 
 class Curate:

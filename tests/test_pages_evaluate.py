@@ -110,10 +110,10 @@ def test_from_nothing_to_a_missed_defect_in_inspect(
 
         for rate in ("700", "seven", "-1", ""):
             page.fill("[name=rate]", rate)
-            refused(page, f'"{rate}" is no rate of false alarms; give a number of percent')
+            refused(page, f'"{rate}" is not a valid false-alarm rate; enter a percentage')
         page.click("[data-kind=sweep]")
         page.fill("[name=counts]", "abc")
-        refused(page, '"abc" are no counts of synthetic defects')
+        refused(page, '"abc" is not a list of counts')
         page.fill("[name=counts]", "0, 4")
         refused(page, "4 synthetic defects are asked for and 3 are accepted")
         page.screenshot(path=SCREENSHOTS / "evaluate-refused.png")
@@ -123,7 +123,7 @@ def test_from_nothing_to_a_missed_defect_in_inspect(
         page.fill("[name=rate]", "0")
         page.click(".ev-start")
         page.locator(".ev-job button").click()
-        page.locator(".st-message", has_text="was cancelled. Nothing of it is kept.").wait_for()
+        page.locator(".st-message", has_text="was cancelled. Nothing was saved.").wait_for()
         assert runs.listed(workspace) == []
         page.fill("[name=rate]", "40 %")
         page.click(".ev-start")
@@ -159,14 +159,14 @@ def test_from_nothing_to_a_missed_defect_in_inspect(
         page.locator(".ms-handle").press("End")
         page.click(".ms-use")
         page.locator(".st-toast", has_text="has its threshold at").wait_for(timeout=MEASURED)
-        page.locator(".ms-note", has_text="Somebody chose another threshold for").wait_for()
+        page.locator(".ms-note", has_text="has been changed to").wait_for()
         page.locator(".ms-switch [data-method=exdd_base]").click()
         assert page.locator(".ms-value").inner_text() == "1.00"  # the threshold, as on Inspect
         used = thresholds.undo(workspace, str(run.spec["base"]), "Anna")
         assert used.who == "Anna" and used.value > 1
         assert counted(page) == wrong(run, "exdd_base", used.value)
         page.click(".ev-run")
-        page.locator(".ms-note", has_text="Somebody chose another").wait_for(state="detached")
+        page.locator(".ms-note", has_text="has been changed to").wait_for(state="detached")
         page.locator(".ms-switch [data-method=patchcore]").click()
 
         take_files_along(page, workspace, run, tmp_path)
@@ -177,7 +177,7 @@ def test_from_nothing_to_a_missed_defect_in_inspect(
         page.click("[data-theme-toggle]")
 
         page.click(".ev-again")
-        page.locator(".ev-compared", has_text="They do not differ").wait_for(timeout=MEASURED)
+        page.locator(".ev-compared", has_text="No differences").wait_for(timeout=MEASURED)
         assert len(runs.listed(workspace)) == 2 and len(workspace.banks()) == 3
         sweep(page, workspace)
 
@@ -206,7 +206,7 @@ def take_files_along(page: Page, workspace: Workspace, run: Run, folder: Path) -
 
     page.fill(".ev-rows", "lots")
     page.click(".ev-draw")
-    page.locator(".st-message .note.error", has_text='"lots" does not fit rows').wait_for()
+    page.locator(".st-message .note.error", has_text='"lots" is not valid for rows').wait_for()
     page.fill(".ev-rows", "2")
     page.click(".ev-draw")
     page.locator(".ev-sheet").wait_for()
@@ -306,13 +306,13 @@ def test_what_only_one_run_has_is_no_difference(workspace: Workspace) -> None:
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        ({"folds": "1"}, '"1" does not fit folds; give a whole number from 2 to 50.'),
-        ({"folds": "none"}, '"none" does not fit folds'),
-        ({"folds": "2", "seed": "1.5"}, '"1.5" does not fit seed'),
-        ({"rate": "nan"}, '"nan" is no rate of false alarms'),
-        ({"kind": "sweep", "counts": "10, -1"}, '"10, -1" are no counts'),
-        ({"kind": "sweep", "counts": " "}, '" " are no counts'),
-        ({"kind": "sweep", "counts": "0", "seeds": "0"}, '"0" does not fit seeds'),
+        ({"folds": "1"}, '"1" is not valid for folds; enter a whole number from 2 to 50.'),
+        ({"folds": "none"}, '"none" is not valid for folds'),
+        ({"folds": "2", "seed": "1.5"}, '"1.5" is not valid for seed'),
+        ({"rate": "nan"}, '"nan" is not a valid false-alarm rate'),
+        ({"kind": "sweep", "counts": "10, -1"}, '"10, -1" is not a list of counts'),
+        ({"kind": "sweep", "counts": " "}, '" " is not a list of counts'),
+        ({"kind": "sweep", "counts": "0", "seeds": "0"}, '"0" is not valid for seeds'),
         ({"kind": "evaluate", "bank": "v99"}, "v99"),
         ({"dataset": "nowhere"}, "nowhere"),
     ],

@@ -68,14 +68,14 @@ function comparisonCard(answer, bank, close) {
   const { node, head } = card("Compared");
   head.append(make("span", { class: "st-quiet" }, names.join(" → ")), button("Close", close));
   if (images) node.append(make("p", { class: "ms-note" }, images));
-  if (isSame) node.append(make("p", {}, "They do not differ: every setting and every figure is the same."));
+  if (isSame) node.append(make("p", {}, "No differences: all settings and figures are the same."));
   if (figures.length) node.append(title("Figures, percent"), figuresTable(names, figures));
-  else if (!isSame) node.append(make("p", {}, "Every figure that both have is the same."));
+  else if (!isSame) node.append(make("p", {}, "All figures that both have are the same."));
   only.forEach((methods, at) => {
     if (methods.length) node.append(said(`Only ${names[at]}: ${methods.join(", ")}.`));
   });
   for (const [name, images] of Object.entries(changed)) {
-    node.append(title(`${name}: other verdicts at its own threshold`), turnedList(images, bank));
+    node.append(title(`${name}: different verdicts at its own threshold`), turnedList(images, bank));
   }
   if (settings.length) node.append(title("Settings"), settingsTable(names, settings));
   if (others.length) {

@@ -16,15 +16,15 @@ const CURVES = {
   pr: ["Precision and recall"],
   reliability: [
     "Reliability of images",
-    "On the dotted line a probability is what it says, where defects are as frequent as in training; " +
-      "among more of them the points lie higher. ECE: mean distance from it, in points, weighted by how " +
-      "many there are: the larger a point, the more.",
+    "On the dotted line, a probability means what it says if defects are as frequent as in training; if they " +
+      "are more frequent, the points lie higher. ECE: mean distance from the line, in points, weighted by the " +
+      "number of images, which the size of a point shows.",
   ],
   patch_reliability: [
     "Reliability of patches",
-    "The same of every patch. Nearly all are normal and lie at the left, so look at the points as well as " +
-      "at ECE. One that a mask covers by half is a defect; those next to it resemble it and count as " +
-      "normal, so few patches reach a high probability.",
+    "The same for every patch. Nearly all are normal and lie on the left, so check the points as well as the " +
+      "ECE. A patch half covered by a mask is a defect; its neighbours resemble it and count as normal, so few " +
+      "patches reach a high probability.",
   ],
 };
 

@@ -13,8 +13,8 @@ const ABOUT =
   "Image, truth and each method's heatmap on one scale. Largest disagreement: where the methods' scores " +
   "differ most.";
 const NO_FOLD_BANKS =
-  "Every fold had banks of its own, which are gone: Figure 2 is drawn of a measurement on the test split.";
-const NO_BANKS = "Its bank versions are deleted, so its heatmaps cannot be drawn any more.";
+  "Every fold had its own banks, which are gone; Figure 2 needs a measurement on the test split.";
+const NO_BANKS = "Its bank versions have been deleted, so its heatmaps can no longer be drawn.";
 const SHEET = "Figure 2: image, truth and each method's heatmap, a row for each image";
 
 /** @param {Pane} pane */
@@ -51,7 +51,7 @@ function figureCard(pane, opened) {
   const draw = pane.voice.attempt(async () => {
     const images = grid.hidden ? [] : chosen();
     if (!grid.hidden && !images.length) {
-      const words = "No row is chosen: click the images that the figure should show.";
+      const words = "No row is chosen; click the images to show in the figure.";
       return pane.voice.say(words, "info");
     }
     const asked = { id: pane.store.get().at, images, count: grid.hidden ? count.value : "1" };

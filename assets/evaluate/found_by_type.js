@@ -10,8 +10,8 @@ import { difference } from "./table_one.js";
 /** @typedef {import("./figures.js").At} At */
 
 const ABOUT =
-  "Below a share its 95 % interval, parts drawn anew; a type of one part has none, and of few parts it is " +
-  "rough. Differences are paired, in points of all defects found.";
+  "Below each share is its 95 % interval, from resampled parts; a type with one part has none, and with few parts " +
+  "it is rough. Differences are paired, in points of all defects found.";
 
 /** @param {Measurement} data */
 export function foundCard(data) {

@@ -59,7 +59,7 @@ export function gallery(words, thumbOf) {
  */
 export function thumb({ id, type, score }, source, address) {
   const name = id.slice(id.indexOf("/") + 1);
-  const title = address ? `${name}: look at it in Inspect` : name;
+  const title = address ? `${name}: open in Inspect` : name;
   return make(
     address ? "a" : "span",
     { class: "ms-thumb", "data-id": id, href: address, title },

@@ -89,7 +89,7 @@ function nothingPasses({ store }) {
   return make(
     "div",
     { class: "empty" },
-    make("p", {}, "No measurement passes the filters."),
+    make("p", {}, "No measurement matches the filters."),
     make("button", { type: "button", class: "plain-button", onclick: all }, "Show all"),
   );
 }
@@ -98,7 +98,7 @@ function nothingPasses({ store }) {
 function nothingMeasured({ store }, begin) {
   const about =
     "Table 1 compares PatchCore and ExDD on test images that no bank has seen, with intervals, so that " +
-    "nobody celebrates noise.";
+    "no one celebrates noise.";
   const measure = () => {
     store.patch({ kind: "table1" });
     begin();

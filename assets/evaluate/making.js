@@ -17,7 +17,7 @@ export async function made(call, question, asked, place) {
   const text = make("span", { class: "ev-jobtext" });
   const bar = make("span");
   const stop = () => call("stop", { making });
-  const range = { class: "bar", role: "progressbar", "aria-label": "Making the file" };
+  const range = { class: "bar", role: "progressbar", "aria-label": "Creating the file" };
   place.replaceChildren(
     make(
       "div",

@@ -33,9 +33,8 @@ export function show(place, data, addresses) {
     const table = sweepCard(data);
     const all = result.counts.length * result.seeds;
     const words =
-      `Not finished: ${data.cells} of ${all} measurements are there. Resume the job in Jobs above; it ` +
-      `goes on ` +
-      "where it stopped.";
+      `Not finished: ${data.cells} of ${all} measurements are done. Resume the job in Jobs above; it ` +
+      "continues where it stopped.";
     place.replaceChildren(...notes, result.complete ? "" : note(words), table.node);
     table.show();
     return;

@@ -31,7 +31,7 @@ export function showOpened(pane, watch) {
       picture: thumbnailUrl,
       isOwned: (method) => method !== "patchcore" && method in banks,
       use: voice.attempt(async (/** @type {string} */ method, /** @type {number} */ value) => {
-        const who = rememberName(knownName() || prompt("Your name stands beside the threshold:") || "");
+        const who = rememberName(knownName() || prompt("Your name is stored with the threshold:") || "");
         if (!who) return;
         const { said } = await call("use_threshold", { id: line.id, method, value, who });
         await pane.open(line.id); // whose scores have it at 1 now
@@ -75,7 +75,7 @@ function recordOf({ record, command }) {
     "details",
     { class: "ms-card" },
     make("summary", {}, "Record: settings, bank versions, libraries"),
-    make("p", { class: "ms-said" }, "One command measures the same again:"),
+    make("p", { class: "ms-said" }, "Run this command to repeat the measurement:"),
     make("div", { class: "ev-command" }, make("code", {}, command), button),
     make("dl", { class: "ev-pairs" }, ...pairs),
   );

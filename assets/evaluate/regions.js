@@ -5,8 +5,8 @@ import { percent, short } from "./figures.js";
 import { card, cell, heads, said } from "./parts.js";
 
 const ABOUT =
-  "A region of a mask is found where a region of the map touches it; a region of the map that touches no mask is " +
-  "false. At each method's own threshold; images whose mask is missing are left out.";
+  "A mask region is found if a map region touches it; a map region that touches no mask is false. Measured at each " +
+  "method's own threshold; images whose mask is missing are left out.";
 
 /** Nothing for a run of an older program, and without any mask. @param {import("./figures.js").Measurement} data */
 export function regionsCard({ result: { regions }, titles }) {
@@ -21,7 +21,7 @@ export function regionsCard({ result: { regions }, titles }) {
       cell((wrong / images).toFixed(2)),
     ),
   );
-  const columns = heads(["Found", "False an image"]);
+  const columns = heads(["Found", "False per image"]);
   const table = make(
     "table",
     { class: "ms-table" },

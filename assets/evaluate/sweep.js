@@ -21,10 +21,10 @@ import { layoutOf, MARGIN, plot } from "./plots.js";
 /** @typedef {import("./figures.js").Measurement} Measurement */
 
 const THEIRS = ["image_auroc", "pixel_auroc"];
-const ABOUT = "The paper's figures are its authors' own, of other images and another backbone.";
+const ABOUT = "The paper's figures are its authors' own, from other images and another backbone.";
 
 const ABOUT_BAND =
-  "The band is one standard deviation over the seeds, each of which draws other synthetic defects. ";
+  "The band is one standard deviation over the seeds, each of which draws different synthetic defects. ";
 
 /** Whether figures spread: one draw has no deviation. @param {Measurement} data */
 const isSpread = ({ result }) => result.seeds > 1;

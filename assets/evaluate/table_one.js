@@ -17,7 +17,7 @@ import { card, cell, csvButton, group, heads, rowsOf, said, under } from "./part
 /** @typedef {import("./figures.js").Difference} Difference */
 
 const ABOUT_PAPER =
-  "The paper's figures are its authors' own, of other images and another backbone; nothing of them was " +
+  "The paper's figures are its authors' own, from other images and another backbone; none of them was " +
   "measured here.";
 
 /**

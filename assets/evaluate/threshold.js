@@ -16,7 +16,7 @@ import { look, MARGIN, plot } from "./plots.js";
 /** @typedef {import("../shared/store.js").Store<{ method: string, value: number }>} ThresholdStore */
 
 const ABOUT =
-  "Drag the line: above it an image is an alarm. Counts and pictures follow; nothing that is stored changes.";
+  "Drag the line: images above it are alarms. Counts and pictures follow; nothing stored changes.";
 
 /**
  * A card with the histogram, counts and galleries; `moved` is called with where the threshold lies on the
@@ -68,7 +68,7 @@ export function thresholdCard(data, addresses, moved) {
 function useButton(store, { isOwned, use }) {
   if (!isOwned || !use) return "";
   const useIt = () => use(store.get().method, store.get().value);
-  const title = "Let the bank version judge images by this threshold; Inspect takes it back";
+  const title = "Use this threshold for the bank version; you can undo it on Inspect";
   const shown = button("Use this", useIt, { class: "ms-button ms-use", title });
   store.subscribe(["method"], ({ method }) => (shown.style.display = isOwned(method) ? "" : "none"));
   return shown;
@@ -117,7 +117,7 @@ function fillCounts(place, { defects, normals, missed, alarms, types }, value) {
   const line = (number, words, share) =>
     make("p", {}, make("b", {}, number.toLocaleString("en")), ` ${words}`, share && under(share));
   /** @param {number} part @param {number} all */
-  const share = (part, all) => (all ? `${percent(part / all)} %` : "none there");
+  const share = (part, all) => (all ? `${percent(part / all)} %` : "none");
   const found = defects - missed.length;
   const byType = types.map(({ type, count, found }) =>
     make("li", {}, make("span", {}, type || "no type"), make("span", {}, `${found} of ${count}`)),

@@ -45,7 +45,7 @@ export const KINDS = {
   ],
   evaluate: [
     "One bank",
-    "A bank version as it is now, compared with PatchCore with the same normal bank, on its test split.",
+    "A bank version as it is now, compared with PatchCore on the same normal bank, on its test split.",
   ],
 };
 
@@ -111,6 +111,6 @@ export function factsOf(line, { images, defective, synthetic }) {
 export function endOf({ title, state, kind }) {
   const ended = `“${title}” was ${state}.`;
   if (state !== "cancelled") return `${ended} Resume it in Jobs above.`;
-  const kept = kind === "sweep" ? "What it had measured is kept, as not finished." : "Nothing of it is kept.";
+  const kept = kind === "sweep" ? "The results so far were saved as not finished." : "Nothing was saved.";
   return `${ended} ${kept}`;
 }

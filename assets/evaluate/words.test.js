@@ -62,8 +62,8 @@ test("a time is told in its unit", () => {
 
 test("a job that ended says what is left of it", () => {
   const job = /** @type {any} */ ({ title: "T", state: "cancelled", kind: "sweep" });
-  assert.match(endOf(job), /^“T” was cancelled\. What it had measured is kept/);
-  assert.match(endOf({ ...job, kind: "table1" }), /Nothing of it is kept\.$/);
+  assert.match(endOf(job), /^“T” was cancelled\. The results so far were saved/);
+  assert.match(endOf({ ...job, kind: "table1" }), /Nothing was saved\.$/);
   assert.match(endOf({ ...job, state: "interrupted" }), /Resume it in Jobs above\.$/);
 });
 

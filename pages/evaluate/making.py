@@ -72,7 +72,7 @@ def look(shared: Evaluate, asked: questions.Making) -> Answer:
     """The progress of a file, and its address once it is written."""
     made = shared.making.get(asked.making)
     if made is None:
-        raise BadInput("The workbench was started anew meanwhile; ask for the file once more.")
+        raise BadInput("The workbench has been restarted in the meantime; request the file again.")
     if not made.over.is_set():
         return {"over": False, "text": made.progress.text, "fraction": made.progress.fraction}
     del shared.making[asked.making]

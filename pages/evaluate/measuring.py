@@ -44,7 +44,9 @@ def start(shared: Evaluate, asked: questions.Start) -> Answer:
         title = f"Evaluating {spec['dataset']}: {KINDS[kind]}"
     for job in jobs.listed(workspace, active=True):
         if (job.kind, job.spec) == (kind, spec):
-            raise BadInput(f'"{job.title}" with these very settings is on its way already; see Jobs above.')
+            raise BadInput(
+                f'"{job.title}" with these exact settings is already queued or running; see Jobs above.'
+            )
     return {"job": _job(jobs.submit(workspace, kind, title, spec))}
 
 
@@ -63,7 +65,7 @@ def _percent(words: str) -> float:
         value = -1.0
     if not 0 <= value < 1:
         raise BadInput(
-            f'"{words}" is no rate of false alarms; give a number of percent from 0 to below 100, such as 2.'
+            f'"{words}" is not a valid false-alarm rate; enter a percentage from 0 to below 100, such as 2.'
         )
     return value
 
@@ -71,7 +73,7 @@ def _percent(words: str) -> float:
 def whole(words: str, name: str, low: int, high: int) -> int:
     number = int(words) if re.fullmatch(r"\s*\d{1,10}\s*", words) else low - 1
     if not low <= number <= high:
-        raise BadInput(f'"{words}" does not fit {name}; give a whole number from {low:,} to {high:,}.')
+        raise BadInput(f'"{words}" is not valid for {name}; enter a whole number from {low:,} to {high:,}.')
     return number
 
 
@@ -79,7 +81,7 @@ def _counts(words: str) -> list[int]:
     parts = [part for part in re.split(r"[,;\s]+", words.strip()) if part]
     if not parts or not all(re.fullmatch(r"\d{1,6}", part) for part in parts):
         raise BadInput(
-            f'"{words}" are no counts of synthetic defects; give whole numbers with commas, such as 0, 50, 100.'
+            f'"{words}" is not a list of counts; enter whole numbers separated by commas, such as 0, 50, 100.'
         )
     return sorted({int(part) for part in parts})
 

@@ -65,7 +65,7 @@ def _as_inspect(shared: Evaluate, run: runs.Run, banks: Mapping[str, str]) -> Sh
         scores[method] = [score / factor for score in own]
         name = shared.workspace.bank(banks[method]).name
         notes.append(
-            f"Somebody chose another threshold for {name}, at {factor:.2f} of the one that it was measured with. "
+            f"The threshold of {name} has been changed to {factor:.2f} of the one that it was measured with. "
             "In the scores and counts by image it is 1, as on Inspect; tables and curves are as measured."
         )
     if scores:
@@ -149,6 +149,6 @@ def delete(shared: Evaluate, asked: One) -> Answer:
 
 def restore(shared: Evaluate, asked: One) -> Answer:
     if asked.id not in shared.deleted:
-        raise BadInput("The workbench was started anew since; this measurement is gone. Measure it again.")
+        raise BadInput("The workbench has been restarted and this measurement is gone. Measure it again.")
     runs.restore(shared.workspace, shared.deleted.pop(asked.id))
     return listed(shared, Question())

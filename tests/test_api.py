@@ -353,7 +353,7 @@ def test_what_cannot_be_done_is_one_sentence(
         (ann, "get", "regions?image=nothing", {}, 400, "There is no image"),
         (ann, "get", "regions?image=file:/etc/passwd", {}, 400, "/etc/passwd is in none of the lists"),
         (ann, "get", "regions?image=x&bank=v99", {}, 400, "v99"),
-        (ann, "get", "regions", {}, 422, 'This call needs "image"; send it.'),
+        (ann, "get", "regions", {}, 422, 'This call needs "image"; give it.'),
         (ann, "get", "nothing", {}, 404, "openapi.json lists all"),
         (ann, "post", "build", {"json": {"negative_ratio": 2}}, 422, "The negative kept share is 2"),
         (ann, "post", "build", {"json": {"colour": 2}}, 422, 'A build has no "colour"'),

@@ -61,7 +61,7 @@ def test_sdxl_is_found_where_the_environment_says(tmp_path, monkeypatch):
     monkeypatch.setenv("EXDD_SDXL", str(tmp_path / "sdxl.safetensors"))
     assert not doctor.report()["sdxl"]["present"]
     (tmp_path / "sdxl.safetensors").write_bytes(b"weights")
-    assert "no whole .safetensors file" in doctor.report()["sdxl"]["sentence"]
+    assert "is not a complete .safetensors file" in doctor.report()["sdxl"]["sentence"]
     tensors = {
         "model.diffusion_model.input_blocks.0.0.weight": np.zeros((4, 9, 3, 3), np.float16),
         "conditioner.embedders.1.model.positional_embedding": np.zeros(4, np.float16),

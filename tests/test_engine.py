@@ -233,16 +233,19 @@ def test_gaps_of_a_pixel_are_closed():
 @pytest.mark.parametrize(
     ("chosen", "message"),
     [
-        ({"level": 256}, r"Level \(level\) cannot be 256; give a whole number from 0 to 255"),
+        ({"level": 256}, r"Level \(level\) cannot be 256; it must be a whole number from 0 to 255"),
         ({"level": -1}, "from 0 to 255"),
         ({"level": 1.5}, "whole number"),
         ({"level": "many"}, "whole number"),
         ({"level": True}, "whole number"),
-        ({"feather": float("nan")}, r"Feather \(feather\) cannot be nan; give a number from 0 to 64 px"),
+        (
+            {"feather": float("nan")},
+            r"Feather \(feather\) cannot be nan; it must be a number from 0 to 64 px",
+        ),
         ({"feather": None}, "Feather"),
         ({"geometry": "round"}, r"Geometry \(geometry\) cannot be \"round\"; choose native, paper"),
         ({"match_brightness": "perhaps"}, "on or off"),
-        ({"word": 3}, "is a text"),
+        ({"word": 3}, "must be text"),
         ({"stregnth": 1}, 'Flat has no setting "stregnth"; it has level, word, geometry'),
     ],
 )

@@ -107,8 +107,8 @@ def test_what_it_does_not_know_is_said(model: tuple[str, Path]) -> None:
     family, engine = families.FAMILIES[name], SDXL(str(folder))
     notes = " ".join(engine.paint(asked(name, guidance_rescale=0.5, scheduler="DDIM")).notes)
     assert ("guidance_rescale" in notes) == (family.flows or name == "sd")
-    assert ("other schedulers than its own" in notes) == family.flows
+    assert ("schedulers other than its own" in notes) == family.flows
     assert ("negative prompts" in notes) != family.negative
     if family.flows:
-        with pytest.raises(BadInput, match="multiples of 16"):
+        with pytest.raises(BadInput, match="multiple of 16"):
             engine.paint(asked(name, resolution=72))

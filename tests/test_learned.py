@@ -156,15 +156,15 @@ def test_what_cannot_be_refined_is_one_sentence(engine: Learned, donor: Donor, t
     with pytest.raises(BadInput, match="has not been taught yet"):
         Learned().paint(request(donor))
     assert Learned().missing() and not engine.missing()
-    with pytest.raises(BadInput, match='Nothing was taught that is called "../mine"'):
+    with pytest.raises(BadInput, match='There is no taught adapter named "../mine"'):
         engine.paint(request(donor, taught="../mine"))
     with pytest.raises(BadInput, match='not taught defects of the type "dent"'):
         engine.paint(request(replace(donor, defect_type="dent")))
-    with pytest.raises(BadInput, match="needs a real one"):
+    with pytest.raises(BadInput, match="needs a real defect"):
         engine.paint(replace(request(donor), donor=None))
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "adapter.safetensors").write_bytes(b"no network")
-    with pytest.raises(BadInput, match="holds no network of the engine Learned"):
+    with pytest.raises(BadInput, match="does not contain a network of the Learned engine"):
         Learned(str(tmp_path), "bad").paint(request(donor))
 
 

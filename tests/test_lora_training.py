@@ -125,7 +125,7 @@ def test_memory_decides_the_size_of_crops() -> None:
         and side_for(9 * GB, unet, TeachingSettings(resolution=1024), 1024) == 1024
     )
     assert [at_once(free * GB, 1024, unet, 16) for free in (9, 16, 24, 80)] == [1, 1, 2, 4]
-    with pytest.raises(BadInput, match="takes about 8.6 GB of GPU memory, and 6.0 GB are free; close"):
+    with pytest.raises(BadInput, match="needs about 8.6 GB of GPU memory, but only 6.0 GB are free; close"):
         side_for(6 * GB, unet, asked, 1024)
     assert needed(512, unet, 16) < needed(1024, unet, 16) < needed(1024, unet, 16, 2)
 
@@ -133,14 +133,14 @@ def test_memory_decides_the_size_of_crops() -> None:
 def test_what_cannot_be_taught_is_a_sentence(
     tiny_sdxl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(BadInput, match="resolution is 100; give a multiple of 64"):
+    with pytest.raises(BadInput, match="resolution is 100; it must be a multiple of 64"):
         TeachingSettings(resolution=100)
 
     def full(*_: object) -> None:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
 
     monkeypatch.setattr(lora_training, "encode_crops", full)
-    with pytest.raises(BadInput, match="memory does not hold this training; choose a smaller resolution"):
+    with pytest.raises(BadInput, match="not enough memory for this training; choose a lower resolution"):
         teach(tiny_sdxl, lesson(), QUICK, tmp_path, Progress())
     monkeypatch.setattr(lora_training, "_require_memory", lambda size: None)
     monkeypatch.setattr(

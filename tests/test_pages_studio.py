@@ -120,7 +120,7 @@ def test_draw_preview_queue_twenty_close_the_tab_and_find_them(
         assert (
             made.status == "draft" and made.engine == "procedural" and made.prompt == "copper metal scratches"
         )
-        page.locator(".st-seen", has_text="build or activate one first").wait_for()
+        page.locator(".st-seen", has_text="build or activate one that was").wait_for()
         page.screenshot(path=SCREENSHOTS / "studio-preview.png", full_page=True)
         page.fill(".st-number", "20")
         page.locator(".st-queue", has_text="Queue 20").wait_for()
@@ -320,7 +320,7 @@ def test_generated_varied_and_uploaded_masks(
         drawn = [read_mask(made.drawn, None) for made in candidates.listed(workspace, limit=4)]
         assert len({mask.tobytes() for mask in drawn}) == 4
         assert any(
-            "laced about where" in " ".join(made.notes) for made in candidates.listed(workspace, limit=4)
+            "laced near where" in " ".join(made.notes) for made in candidates.listed(workspace, limit=4)
         )
         page.uncheck(".st-vary")
         page.click("[data-kind=uploaded]")
@@ -368,7 +368,7 @@ def test_what_cannot_be_painted_is_said_in_a_sentence(
         page.locator(".st-brushrange").fill("100")
         for y in (0.05, 0.3, 0.55, 0.8, 0.98):
             stroke(page, (0, y), (1, y))
-        sentence(page, "of the part, so nothing of its surface would be left")
+        sentence(page, "of the part, which leaves too little of its surface")
         page.click(".st-clear")
         page.fill(".st-prompt", "{fine|deep scratches")
         page.locator(".st-sum", has_text="never closes").wait_for()
@@ -450,7 +450,7 @@ def test_a_comparison_is_a_grid_whose_cells_lend_their_settings(
         sentence(page, "Strength (strength) cannot be 9")
         page.fill(".st-values-strength", "0.5, 1, 2")
         page.click(".st-startsearch")
-        sentence(page, "build or activate one first")  # a search needs a bank that measures
+        sentence(page, "build or activate one that was")  # a search needs a bank that measures
         page.locator(".st-form", has_text="3 × 2 = 6 candidates").wait_for()
         page.screenshot(path=SCREENSHOTS / "studio-compare-axes.png")
         page.click(".st-startcompare")

@@ -58,7 +58,7 @@ def test_a_place_survives_json_and_an_unreadable_one_is_a_sentence() -> None:
     spec = MaskSpec("generated", vary=True, place=PLACE)
     assert MaskSpec.from_json(spec.to_json()) == spec
     for wrong in ({"image": "a"}, {"image": "a", "lying": {"x": 1}, "spread": [1, 2, 3, 4]}):
-        with pytest.raises(BadInput, match="place of this mask"):
+        with pytest.raises(BadInput, match="position of this mask"):
             MaskSpec.from_json({"place": wrong})
 
 

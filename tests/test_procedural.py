@@ -409,13 +409,11 @@ def test_negative_words_exclude():
     assert held[disc()].min() > 0.5 * darkest[0]
     asked = vocabulary.read("deep scratch", "scratches")
     assert asked.look.types == ("scratch",) and not asked.look.excluded
-    assert asked.notes == [
-        "The prompt asks for 'scratch', so the negative prompt's 'scratches' was passed over."
-    ]
+    assert asked.notes == ["The prompt asks for 'scratch', so the negative prompt's 'scratches' was ignored."]
     dark = vocabulary.read("dark pit", "smooth, plain, black, dark, shadow")
     assert dark.look.tone < 0 and not dark.look.no_dark
     assert dark.notes[-1].startswith("The prompt asks for 'dark', so the negative prompt's 'black', 'dark'")
-    with pytest.raises(BadInput, match="every type"):
+    with pytest.raises(BadInput, match="every defect type"):
         vocabulary.read("", "scratch crack pit spot stain dent fray")
 
 

@@ -86,7 +86,7 @@ def test_a_cut_follows_what_costs_nothing() -> None:
 
 
 def test_it_needs_a_real_defect_and_a_part_to_paint_on(worn: Donor) -> None:
-    with pytest.raises(BadInput, match="lends its texture"):
+    with pytest.raises(BadInput, match="to take the texture from"):
         paint(None, surface(), patch())
 
 

@@ -317,7 +317,7 @@ def test_a_file_that_is_no_lora_is_refused_and_leaves_the_model_as_it_was(
     engine: SDXL, tiny_sdxl: Path
 ) -> None:
     before = engine.paint(request()).image
-    with pytest.raises(BadInput, match="no LoRA for tiny"):
+    with pytest.raises(BadInput, match="not a LoRA for tiny"):
         engine.paint(request(lora=str(tiny_sdxl / "vae" / "diffusion_pytorch_model.safetensors")))
     assert np.array_equal(engine.paint(request()).image, before)
 
@@ -460,10 +460,10 @@ def test_a_model_that_is_not_whole_is_named(tmp_path: Path, tiny_sdxl: Path) -> 
     assert "lacks the weights of text_encoder_2" in SDXL(models=tmp_path / "models").missing()
     cut = tmp_path / "cut.safetensors"
     cut.write_bytes((tiny_sdxl / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()[:-100])
-    assert "no whole .safetensors" in SDXL(str(cut)).missing()
+    assert "not a complete .safetensors" in SDXL(str(cut)).missing()
     other = tmp_path / "other.safetensors"
     shutil.copy(tiny_sdxl / "unet" / "diffusion_pytorch_model.safetensors", other)
-    assert "no Stable Diffusion model" in SDXL(str(other)).missing()
+    assert "does not contain a Stable Diffusion model" in SDXL(str(other)).missing()
     flux = tmp_path / "flux"
     shutil.copytree(tiny_sdxl, flux)
     content = json.loads((flux / "model_index.json").read_text()) | {"_class_name": "FluxPipeline"}
@@ -636,7 +636,7 @@ def test_half_precision_paints_without_a_gpu_too(engine: SDXL, monkeypatch: pyte
 
 def test_main_memory_counts_too() -> None:
     assert plan(None, 10 * GB, REAL).half  # too little for full precision
-    with pytest.raises(BadInput, match="6.9 GB of memory and 4.0 GB are free"):
+    with pytest.raises(BadInput, match="6.9 GB of memory, but only 4.0 GB are free"):
         plan(None, 4 * GB, REAL)
     with pytest.raises(BadInput, match="procedural"):
         plan(int(7.5 * GB), 4 * GB, REAL)

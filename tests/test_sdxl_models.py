@@ -67,7 +67,7 @@ def altered(tiny_sdxl: Path, folder: Path, index: dict[str, Any], unet: dict[str
             {},
             "StableDiffusionUpscalePipeline, which does not",
         ),
-        ({"_class_name": "StableDiffusionInstructPix2PixPipeline"}, {}, "which does not inpaint here"),
+        ({"_class_name": "StableDiffusionInstructPix2PixPipeline"}, {}, "which cannot inpaint here"),
         ({"_class_name": "StableDiffusionXLPipeline"}, {"in_channels": 8}, "its U-Net reads 8 channels"),
         (
             {"_class_name": "FluxPipeline"},
@@ -166,7 +166,7 @@ def test_a_textual_inversion_is_a_word_while_it_is_chosen(engine: SDXL, tmp_path
     from safetensors.torch import load_file, save_file
 
     save_file({name: vectors[:, :-1].contiguous() for name, vectors in load_file(file).items()}, wrong)
-    with pytest.raises(BadInput, match="no textual inversion for tiny"):
+    with pytest.raises(BadInput, match="not a textual inversion for tiny"):
         engine.paint(request(embeddings=str(wrong)))
     assert np.array_equal(engine.paint(request(prompt="copper krackle")).image, plain.image)
 

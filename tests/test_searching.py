@@ -68,11 +68,11 @@ def test_arms_are_the_combinations_of_values_and_alternatives(workspace: Workspa
             replace(ORDER, axes=[{"name": "strength", "values": [0.5 + n / 50 for n in range(19)]}]),
             "at most 36",
         ),
-        (replace(ORDER, axes=[{"name": "seed", "values": [1, 2]}]), "has a seed of its own"),
+        (replace(ORDER, axes=[{"name": "seed", "values": [1, 2]}]), "has its own seed"),
         (replace(ORDER, count=99_999), "99999 paintings cannot be ordered"),
-        (replace(ORDER, count=1), "compares nothing; give at least 2"),
+        (replace(ORDER, count=1), "compares nothing; order at least 2"),
         (replace(ORDER, count=0), "0 paintings cannot be ordered"),
-        (replace(ORDER, axes=[{"name": "strength", "values": [9]}]), "give a number from 0.2"),
+        (replace(ORDER, axes=[{"name": "strength", "values": [9]}]), "it must be a number from 0.2"),
     ):
         with pytest.raises(BadInput, match=words):
             studio.arms(workspace, order)
@@ -113,7 +113,7 @@ def test_a_search_ends_where_nothing_is_of_use(
     told = ["synthesize", "--search", "--engine", "procedural", *words, "--count", "200"]
     assert cli.main([*told, "--workspace", str(workspace.path), "--json"]) == 0
     made = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert made["stopped"] == "Stopped after 8 of 200 paintings: of the last 8 none was of use."
+    assert made["stopped"] == "Stopped after 8 of 200 paintings: none of the last 8 was useful."
     assert made["made"] + made["failed"] == 8 and [arm["useful"] for arm in made["arms"]] == [0, 0]
 
 

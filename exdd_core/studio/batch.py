@@ -65,7 +65,7 @@ def summary(workspace: Workspace, job_id: str, ordered: int, failures: Sequence[
     reasons = list(dict.fromkeys(failures))
     if len(failures) == ordered:
         raise BadInput(
-            reasons[0] if len(reasons) == 1 else f"None of {ordered} could be painted. {reasons[0]}"
+            reasons[0] if len(reasons) == 1 else f"None of {ordered} paintings succeeded. {reasons[0]}"
         )
     return {
         "ordered": ordered,

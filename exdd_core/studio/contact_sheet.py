@@ -29,7 +29,7 @@ def contact_sheet(workspace: Workspace, chosen: Sequence[Candidate]) -> np.ndarr
     """Draw candidates, at most `MOST`, in rows of six with captions: uint8 (H, W, 3). Raises BadInput without any."""
     shown = chosen[:MOST]
     if not shown:
-        raise BadInput("There is no result to draw; let other filters pass.")
+        raise BadInput("There are no results to draw; change the filters.")
     columns = min(COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
     size = (GAP + columns * (SIDE + GAP), GAP + rows * (SIDE + CAPTION + GAP))

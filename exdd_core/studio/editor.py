@@ -112,7 +112,7 @@ def drawn(workspace: Workspace, source: str, layer: bytes, base: str = "") -> np
 def _file(workspace: Workspace, name: str) -> Any:
     path = workspace.path / drawn_masks.MASKS / name
     if path.parent != workspace.path / drawn_masks.MASKS or not path.is_file():
-        raise BadInput("The mask that was drawn is not in the workspace any more; draw it again.")
+        raise BadInput("The drawn mask is no longer in the workspace; draw it again.")
     return path
 
 

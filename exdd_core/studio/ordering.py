@@ -166,8 +166,9 @@ def _sources(workspace: Workspace, order: Order, from_test: bool) -> list[ImageR
 
 def _refused(id: str) -> str:
     return (
-        f"{id} is in the test split, which measures how good the detector is and so must not teach it; choose one "
-        "of the training split, or switch on taking from the test split, which the record then says."
+        f"{id} is in the test split, which measures how good the detector is and so must not teach it; "
+        "choose an image from the training split, or turn on the use of the test split, which is then "
+        "recorded."
     )
 
 
@@ -201,7 +202,7 @@ def _lender(lenders: Sequence[Donor], wanted: str, seed: int) -> Donor:
         if donor.id == wanted:
             return donor
     raise BadInput(
-        f"{wanted} cannot lend its defect: it has no mask, or it is in the test split, which lends nothing."
+        f"{wanted} cannot lend its defect: it has no mask, or it is in the test split, whose defects are not used."
     )
 
 
@@ -241,7 +242,7 @@ def grid(
     for name, values in (x,) if y is None else (x, y):
         different = list(dict.fromkeys(values))
         if not different:
-            raise BadInput(f"The axis {_title(name)} has no values; give at least one.")
+            raise BadInput(f"The axis {_title(name)} has no values; enter at least one.")
         axes.append({"name": name, "values": different})
     cells = int(np.prod([len(axis["values"]) for axis in axes]))
     if cells > MOST_CELLS:
@@ -258,9 +259,9 @@ def arms(workspace: Workspace, order: Order) -> list[Order]:
     """
     _checked(workspace, order)
     if order.count < 2:
-        raise BadInput("A search of one painting compares nothing; give at least 2.")
+        raise BadInput("A search of one painting compares nothing; order at least 2.")
     if any(axis["name"] == "seed" for axis in order.axes):
-        raise BadInput("Every painting of a search has a seed of its own; vary something else.")
+        raise BadInput("Every painting of a search has its own seed; vary something else.")
     plain = replace(order, axes=[], each=False, search=False, count=1)
     counts = [len(axis["values"]) for axis in order.axes]
     varied = [_arm(workspace, plain, order.axes, places) for places in _places(counts)] if counts else [plain]
@@ -343,7 +344,7 @@ def _varied(workspace: Workspace, order: Order, name: str, value: Any, compared:
         return replace(order, settings={**order.settings, name: control.read(value)})
     if compared:  # an engine without this control would show the same picture in every cell
         raise BadInput(
-            f'{engine(workspace, order.engine).TITLE} has no setting "{name}"; compare engines by another.'
+            f'{engine(workspace, order.engine).TITLE} has no setting "{name}"; compare engines by another setting.'
         )
     raise BadInput(f'"{name}" cannot be compared; choose {", ".join(axes_of(order.engine))}.')
 
@@ -358,7 +359,7 @@ def _whole(value: Any) -> int:
     try:
         return int(str(value))
     except ValueError:
-        raise BadInput(f"The seed {value} is no whole number.") from None
+        raise BadInput(f"The seed {value} is not a whole number.") from None
 
 
 def _title(name: str) -> str:

@@ -80,9 +80,7 @@ def region_of(workspace: Workspace, dataset: str, file: str, shape: tuple[int, i
         return None
     folder = workspace.path / "datasets" / dataset
     if (folder / file).parent != folder or not (folder / file).is_file():
-        raise BadInput(
-            "The region of interest that this was painted in is not there any more; paint it anew."
-        )
+        raise BadInput("The region of interest that this was painted in no longer exists; paint it again.")
     return Region(read_mask(folder / file, None, file)).at(shape)
 
 
@@ -100,7 +98,7 @@ def mask_of(workspace: Workspace, recipe: Recipe, image: np.ndarray) -> np.ndarr
 def _donor(workspace: Workspace, id: str) -> Donor:
     row = workspace.image(id)
     if row.mask is None:
-        raise BadInput(f"{id} has no mask any more and cannot lend its defect.")
+        raise BadInput(f"{id} no longer has a mask, so it cannot lend its defect.")
     return Donor(row.id, row.path, row.mask, row.defect_type, row.group, row.split, row.depth)
 
 
@@ -111,9 +109,7 @@ def _lent(workspace: Workspace, spec: mask_spec.MaskSpec, donor: Donor | None) -
     if spec.source in ("drawn", "uploaded") and spec.file:
         path = workspace.path / MASKS / spec.file
         if path.parent != workspace.path / MASKS or not path.is_file():
-            raise BadInput(
-                "The mask that was drawn or uploaded is not in the workspace any more; make it again."
-            )
+            raise BadInput("The drawn or uploaded mask is no longer in the workspace; create it again.")
         return read_mask(path, None, "the mask")
     return None
 

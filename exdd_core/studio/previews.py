@@ -84,7 +84,9 @@ class Previews:
     def get(self, id: str) -> PreviewRun:
         """The preview of that id. Raises `BadInput` for one that is no longer known."""
         if id not in self._runs:
-            raise BadInput("This preview was begun before the workbench was last started; preview it again.")
+            raise BadInput(
+                "This preview was started before the workbench was last restarted; preview it again."
+            )
         return self._runs[id]
 
     def running(self) -> list[PreviewRun]:

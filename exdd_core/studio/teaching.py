@@ -62,7 +62,7 @@ def run_teaching(workspace: Workspace, spec: TeachSpec, progress: Progress, fold
     name, model = checked(workspace, spec)
     info = workspace.dataset(spec.dataset)
     lesson = lesson_of(workspace, spec)
-    progress.begin("Waiting for paintings to end", 1)
+    progress.begin("Waiting for paintings to finish", 1)
     with device.device(workspace):  # so that no painting loads its model beside the training
         taught = (
             lora_training.teach(model, lesson, spec.training(), folder, progress)
@@ -180,8 +180,9 @@ def _result(adapter: adapters.Adapter, words: Words, steps: int) -> TaughtAdapte
     )
     if not adapter.best:
         sentence = (
-            f"{adapter.name} learnt nothing that helps: no step painted held-out defects better than the model without "
-            f"it ({before:.4f}, at best {best:.4f}). Teach it with more defects, or a lower learning rate."
+            f"{adapter.name} did not learn anything useful: no step painted held-out defects better than the "
+            f"model without it ({before:.4f}, at best {best:.4f}). Teach it with more defects or a lower "
+            "learning rate."
         )
     return {
         "adapter": adapter.name,

@@ -55,7 +55,7 @@ class Control:
                 f'{self.title} ({self.name}) cannot be "{value}"; choose {", ".join(self.choices)}.'
             )
         if not isinstance(value, str):
-            raise BadInput(f"{self.title} ({self.name}) is a text; {value!r} is none.")
+            raise BadInput(f"{self.title} ({self.name}) must be text; {value!r} is not.")
         return value
 
     def _number(self, value: object) -> float | int:
@@ -69,7 +69,7 @@ class Control:
         # A comparison with nan is False, and infinity is neither a setting nor JSON.
         if not (low <= number <= high) or math.isinf(number) or (whole and number != int(number)):
             raise BadInput(
-                f"{self.title} ({self.name}) cannot be {value!r}; give a {'whole ' if whole else ''}number"
+                f"{self.title} ({self.name}) cannot be {value!r}; it must be a {'whole ' if whole else ''}number"
                 f"{self._range()}."
             )
         return int(number) if whole else number
@@ -87,7 +87,7 @@ class Control:
         known["0"] = False
         answer = known.get(str(value).lower())
         if answer is None:
-            raise BadInput(f"{self.title} ({self.name}) is on or off; {value!r} is neither.")
+            raise BadInput(f"{self.title} ({self.name}) must be on or off; {value!r} is neither.")
         return answer
 
 
@@ -102,8 +102,8 @@ def shared_controls(
             "choice",
             geometry,
             choices=("native", "paper"),
-            help="native: a window around the mask at its own aspect ratio; paper: the whole image squeezed "
-            "to a square, and back",
+            help="native: a window around the mask in its own aspect ratio; paper: the whole image resized "
+            "to a square and back",
         ),
         Control(
             "feather",
@@ -114,7 +114,7 @@ def shared_controls(
             maximum=64,
             step=0.5,
             unit="px",
-            help="width of the soft edge inside the mask; wide ones make thin defects faint",
+            help="width of the soft edge inside the mask; a wide edge makes thin defects faint",
         ),
         Control(
             "halo",
@@ -125,13 +125,13 @@ def shared_controls(
             maximum=16,
             step=1,
             unit="px",
-            help="how far around the mask the painting fades out; beyond it no pixel changes",
+            help="distance around the mask over which the painting fades out; no pixel changes beyond it",
         ),
         Control(
             "match_brightness",
             "Match brightness",
             "switch",
             match_brightness,
-            help="shift what was painted so that just inside the mask's edge it is as bright as its surroundings",
+            help="shift the brightness of the painting so that it matches the surroundings just inside the mask's edge",
         ),
     )

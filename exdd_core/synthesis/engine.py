@@ -123,7 +123,7 @@ class Engine(ABC, Generic[S]):
         known = {control.name: control for control in self.CONTROLS}
         for name in settings:
             if name not in known:
-                raise BadInput(f'{self.TITLE} has no setting "{name}"; it has {", ".join(known)}.')
+                raise BadInput(f'{self.TITLE} has no setting "{name}"; its settings are {", ".join(known)}.')
         full = {name: control.read(settings.get(name, control.default)) for name, control in known.items()}
         return cast(S, full)
 
@@ -196,9 +196,9 @@ class Engine(ABC, Generic[S]):
                 f"{image.shape[0]}; use a mask of the image's size."
             )
         if not mask.any():
-            raise BadInput("The mask is empty; mark where the defect shall be.")
+            raise BadInput("The mask is empty; mark where the defect should be.")
         if isinstance(request.seed, bool) or not 0 <= int(request.seed) <= MAX_SEED:
-            raise BadInput(f"The seed {request.seed} cannot be used; give a whole number from 0.")
+            raise BadInput(f"The seed {request.seed} cannot be used; choose a whole number, 0 or greater.")
         settings = self.complete(request.settings)
         haloed = with_halo(request, settings["halo"])
         box, size = self._frame(mask, settings)

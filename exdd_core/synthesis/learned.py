@@ -53,17 +53,18 @@ class Learned(Engine[LearnedSettings]):
     NAME = "learned"
     TITLE = "Learned"
     DESCRIPTION = (
-        "An experiment: refines a painting of another engine with a small network that was taught your own surface and "
-        "defects. On magnetic tiles it found real defects no better than the transplants that it began with."
+        "Experimental: refines another engine's painting with a small network that was taught your own "
+        "surface and defects. On magnetic tiles, its paintings found real defects no better than the "
+        "transplants that they started from."
     )
     CONTROLS = (
         Control("draft", "Draft", "choice", "transplant", choices=tuple(DRAFTS), help="what is refined"),
         Control(
             "noise", "Noise", "number", 0.15, 0.1, 0.7, 0.05,
-            help="how much of the draft is painted anew; more mends more, and keeps less",
+            help="how much of the draft is repainted; a higher value fixes more and keeps less",
         ),
-        Control("steps", "Steps", "integer", 8, 1, 50, 1, help="more are slower and a little finer"),
-        Control("taught", "Taught", "text", "", help="the name of what was taught; empty: the one in use"),
+        Control("steps", "Steps", "integer", 8, 1, 50, 1, help="more steps are slower and give slightly finer results"),
+        Control("taught", "Taught", "text", "", help="name of a taught adapter; empty: the one in use"),
         *shared_controls(geometry="native", feather=1.0, match_brightness=False, halo=HALO),
     )  # fmt: skip
 
@@ -84,8 +85,9 @@ class Learned(Engine[LearnedSettings]):
             ""
             if self.adapter
             else (
-                "This engine has not been taught yet, or nothing that it was taught is in use: teach it in Studio's "
-                "panel below or with teach --engine learned, or choose with adapters use NAME."
+                "This engine has not been taught yet, or none of its adapters is in use: teach it in "
+                "Studio's panel below or with teach --engine learned, or choose an adapter with adapters "
+                "use NAME."
             )
         )
 
@@ -112,7 +114,7 @@ class Learned(Engine[LearnedSettings]):
             raise BadInput(self.missing())
         file = Path(self.adapters) / name / ADAPTER
         if Path(name).name != name or not file.is_file():
-            raise BadInput(f'Nothing was taught that is called "{name}"; choose another, or {TEACH}')
+            raise BadInput(f'There is no taught adapter named "{name}"; choose another, or {TEACH}')
         return file
 
     def _harmoniser(self, settings: LearnedSettings) -> Harmoniser:
@@ -126,7 +128,7 @@ class Learned(Engine[LearnedSettings]):
         settings, request = window.settings, window.request
         harmoniser, donor = self._harmoniser(settings), request.donor
         if donor is None:
-            raise BadInput("A refined defect needs a real one that says what it shall be like; choose one.")
+            raise BadInput("This engine needs a real defect as an example; choose one.")
         if donor.defect_type not in harmoniser.types:
             raise BadInput(
                 f'{settings["taught"]} was not taught defects of the type "{donor.defect_type}"; choose another '

@@ -73,7 +73,7 @@ def load(file: Path, device: torch.device) -> Harmoniser:
         network.load_state_dict(load_file(file))
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise BadInput(
-            f"{file} holds no network of the engine Learned; teach one with: teach --engine learned"
+            f"{file} does not contain a network of the Learned engine; teach one with: teach --engine learned"
         ) from error
     return Harmoniser(network.to(device).eval(), tuple(types), tuple(parts))
 
@@ -131,5 +131,5 @@ def refined(
 def _pixels(values: torch.Tensor) -> np.ndarray:
     shown = (values[0].permute(1, 2, 0).cpu().numpy() + 1) * 127.5
     if not np.isfinite(shown).all():
-        raise BadInput("The network gave no usable pixels; teach it again.")
+        raise BadInput("The network produced no usable pixels; teach it again.")
     return np.rint(np.clip(shown, 0, 255)).astype(np.uint8)

@@ -25,41 +25,58 @@ FEWEST_STEPS, MOST_STEPS, STEPS_EACH = 500, 2000, 100
 class TeachingSettings(Spec):
     """How a LoRA is trained. resolution, steps: 0 for what memory and the number of defects suggest."""
 
-    ABOUT: ClassVar[str] = "A training"
+    ABOUT: ClassVar[str] = "Teaching"
 
     resolution: int = Field(
-        default=0, ge=0, le=1024, title="resolution", description="side of a crop in pixels; 0: by memory"
+        default=0,
+        ge=0,
+        le=1024,
+        title="resolution",
+        description="side length of a crop in pixels; 0: as large as memory allows",
     )
     steps: int = Field(
         default=0,
         ge=0,
         le=20_000,
         title="number of steps",
-        description="0: 100 for each defect, from 500 to 2,000",
+        description="number of training steps; 0: 100 per defect, between 500 and 2,000",
     )
     rank: int = Field(
-        default=16, ge=1, le=128, title="rank", description="of the LoRA; more learns more details"
+        default=16,
+        ge=1,
+        le=128,
+        title="rank",
+        description="rank of the LoRA; a higher rank learns more detail",
     )
     rate: float = Field(
-        default=1e-4, gt=0, le=1, title="learning rate", description="of AdamW, after 100 steps of warm-up"
+        default=1e-4,
+        gt=0,
+        le=1,
+        title="learning rate",
+        description="learning rate of AdamW, after 100 warm-up steps",
     )
     every: int = Field(
         default=100,
         ge=1,
         le=1000,
         title="interval",
-        description="steps between two validations, which are also kept",
+        description="steps between validations; the training state is also saved at each one",
     )
-    variants: int = Field(default=12, ge=1, le=64, title="number of crops", description="of each defect")
+    variants: int = Field(
+        default=12, ge=1, le=64, title="number of crops", description="crops of each defect"
+    )
     seed: int = Field(
-        default=0, ge=0, title="seed", description="of crops, noise and the LoRA's first weights"
+        default=0,
+        ge=0,
+        title="seed",
+        description="seed for the crops, the noise and the LoRA's initial weights",
     )
 
     @field_validator("resolution")
     @classmethod
     def _fits(cls, side: int) -> int:
         if side % 64:
-            raise ValueError(f"The resolution is {side}; give a multiple of 64, or 0.")
+            raise ValueError(f"The resolution is {side}; it must be a multiple of 64, or 0.")
         return side
 
     def count_of_steps(self, defects: int) -> int:
@@ -78,24 +95,28 @@ class TeachSpec(TeachingSettings):
 
     dataset: str | None = Field(default=None, title="data set")
     name: str = Field(
-        default="", title="name of the adapter", max_length=60, description="default: that of the data set"
+        default="",
+        title="name of the adapter",
+        max_length=60,
+        description="name of the adapter (default: the data set's name)",
     )
     surface: str = Field(
         default="surface", title="surface in words", min_length=1, max_length=200,
-        description="what the images show; prompts become SURFACE with TRIGGER TYPE",
+        description="words for what the images show; prompts become SURFACE with TRIGGER TYPE",
     )  # fmt: skip
     trigger: str = Field(
         default="exdd",
         title="trigger word",
         max_length=40,
-        description="a word that stands for these defects in prompts",
+        description="word that stands for these defects in prompts",
     )
     model: str = Field(default="", title="model", description="a folder, a .safetensors file or a model id")
     engine: Literal["sdxl", "learned"] = Field(
         default="sdxl",
         title="engine",
-        description="sdxl learns a LoRA; learned, an experiment, a small network that refines transplants, on a CPU in "
-        "half an hour, of which number of steps, interval and seed can be set",
+        description="engine to teach: sdxl trains a LoRA; learned (experimental) trains a small network "
+        "that refines transplants, in half an hour on a CPU, and takes only the number of steps, the "
+        "interval and the seed",
     )
     who: str = ""
 
@@ -129,8 +150,8 @@ def side_for(free: int | None, unet: int, settings: TeachingSettings, largest: i
     if not fitting:
         least = needed(sides[-1], unet, settings.rank)
         raise BadInput(
-            f"Teaching this model takes about {least / GB:.1f} GB of GPU memory, and {free / GB:.1f} GB are free; "
-            "close other programs, or use a GPU with more."
+            f"Teaching this model needs about {least / GB:.1f} GB of GPU memory, but only {free / GB:.1f} GB "
+            "are free; close other programs or use a GPU with more memory."
         )
     return fitting[0]
 

@@ -102,7 +102,8 @@ def teach(
         if not out_of_memory(error):
             raise
         raise BadInput(
-            "The memory does not hold this training; choose a smaller resolution, such as 512, or close other programs."
+            "There is not enough memory for this training; choose a lower resolution, such as 512, or close "
+            "other programs."
         ) from error
     finally:
         give_back()
@@ -135,7 +136,7 @@ class Training:
     def _encode(self) -> None:
         """Encode prompts and crops: those to learn from, and those of held-out parts."""
         settings, lesson, progress = self.settings, self.lesson, self.progress
-        progress.begin("Looking at masks", len(lesson.defects))
+        progress.begin("Reading masks", len(lesson.defects))
         pieces = 0
         for picture in lesson.defects:
             pieces += len(lora_crops.pieces(_mask_of(picture)))
@@ -197,8 +198,8 @@ class Training:
             loss = learner.held_out_loss(self.held_out, self.settings.seed)
             if not np.isfinite(loss):
                 raise BadInput(
-                    f"The training went wrong after {learner.steps} steps: its loss is not finite. Choose a lower "
-                    "learning rate, or another model."
+                    f"Training failed after {learner.steps} steps: its loss is not finite. Choose a lower "
+                    "learning rate or another model."
                 )
             known = [row["held_out"] for row in self.losses if row["step"]]
             if learner.steps and loss < min(known, default=np.inf):
@@ -266,6 +267,6 @@ def _require_memory(size: int) -> None:
     free = psutil.virtual_memory().available
     if free < 1.1 * size:
         raise BadInput(
-            f"Teaching this model takes {size / GB:.1f} GB of memory and {free / GB:.1f} GB are free; close other "
-            "programs, or choose a smaller model."
+            f"Teaching this model needs {size / GB:.1f} GB of memory, but only {free / GB:.1f} GB are free; "
+            "close other programs or choose a smaller model."
         )

@@ -22,11 +22,13 @@ BORROWED_SHAPE = "real"  # of a known defect, among shapes to compare
 CONTROLS = {
     control.name: control
     for control in (
-        Control("x", "Across", "number", 0.5, 0, 1, 0.005, help="middle, as a share of the image's width"),
-        Control("y", "Down", "number", 0.5, 0, 1, 0.005, help="middle, as a share of the image's height"),
-        Control("angle", "Angle", "number", 0.0, -180, 180, 1, unit="°", help="turned clockwise"),
-        Control("scale", "Size", "number", 1.0, 0.1, 4, 0.05, help="1: as large as the real one, in pixels"),
-        Control("flip", "Flip", "switch", False, help="left to right, before it is turned"),
+        Control("x", "Across", "number", 0.5, 0, 1, 0.005, help="centre, as a share of the image's width"),
+        Control("y", "Down", "number", 0.5, 0, 1, 0.005, help="centre, as a share of the image's height"),
+        Control("angle", "Angle", "number", 0.0, -180, 180, 1, unit="°", help="rotation, clockwise"),
+        Control(
+            "scale", "Size", "number", 1.0, 0.1, 4, 0.05, help="1: as large as the real defect, in pixels"
+        ),
+        Control("flip", "Flip", "switch", False, help="mirrored left to right, before rotation"),
         Control(
             "length", "Length", "number", 30.0, 1, 100, 0.5, unit="%", help="of the image's shorter side"
         ),
@@ -34,8 +36,10 @@ CONTROLS = {
         Control(
             "irregularity", "Irregularity", "number", 0.3, 0, 1, 0.05, help="0: straight and even; 1: ragged"
         ),
-        Control("count", "Count", "integer", 1, 1, 20, 1, help="how many lie around the first"),
-        Control("seed", "Seed", "integer", 0, 0, 2**31 - 1, 1, help="another seed draws another one"),
+        Control(
+            "count", "Count", "integer", 1, 1, 20, 1, help="number of shapes; the others lie around the first"
+        ),
+        Control("seed", "Seed", "integer", 0, 0, 2**31 - 1, 1, help="another seed draws a different mask"),
     )
 }
 BORROWED = ("x", "y", "angle", "scale", "flip")

@@ -44,7 +44,7 @@ def realise(
     if spec.source != "real":
         lender = stretched(lender, shape)
     if not lender.any():
-        raise BadInput("The mask is empty; paint where the defect is to be.")
+        raise BadInput("The mask is empty; paint where the defect should be.")
     if spec.vary:
         return varied(spec, image, seed, lender, region)
     if spec.source == "real":
@@ -65,11 +65,11 @@ def check(mask: Array, image: Array, region: Array | None = None) -> None:
             "use a mask of the image's size."
         )
     if not mask.any():
-        raise BadInput("The mask is empty; paint where the defect is to be.")
+        raise BadInput("The mask is empty; paint where the defect should be.")
     mask = within(mask, region)[0]
     if not mask.any():
         raise BadInput(
-            "The mask lies outside the region of interest, where nothing counts; paint it inside the region."
+            "The mask lies outside the region of interest, in an area that is ignored; paint it inside the region."
         )
     part = foreground(image)
     on_part = np.count_nonzero(mask & part)
@@ -77,8 +77,8 @@ def check(mask: Array, image: Array, region: Array | None = None) -> None:
         raise BadInput("The mask lies outside the part, on the background; paint it onto the part.")
     if on_part > TOO_LARGE * np.count_nonzero(part):
         raise BadInput(
-            f"The mask covers {100 * on_part / np.count_nonzero(part):.0f} % of the part, so nothing of its surface "
-            f"would be left to go by; paint at most {100 * TOO_LARGE:.0f} % of it."
+            f"The mask covers {100 * on_part / np.count_nonzero(part):.0f} % of the part, which leaves too "
+            f"little of its surface for comparison; paint at most {100 * TOO_LARGE:.0f} % of it."
         )
 
 

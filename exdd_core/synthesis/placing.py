@@ -42,8 +42,8 @@ def varied(
         part = part & region
         if not part.any():
             raise BadInput(
-                "Nothing of the part lies in the region of interest, so there is no place for a defect; draw the "
-                "region where the part shows."
+                "The region of interest does not contain the part, so there is no place for a defect; draw "
+                "the region over the part."
             )
     rng = np.random.default_rng([seed, spec.seed])
     edges = [] if lender is None else _cut_off(lender)

@@ -52,7 +52,7 @@ class Place:
             x, y, angle, area = (float(value) for value in values["spread"])
             return cls(str(values["image"]), lying, (x, y, angle, area))
         except (TypeError, ValueError, KeyError, AttributeError):
-            raise BadInput("The place of this mask cannot be read; leave it out.") from None
+            raise BadInput("The position of this mask cannot be read; leave it out.") from None
 
     def drawn(self, rng: np.random.Generator) -> Lying:
         """One sample of the kernel, within the image."""
@@ -68,7 +68,7 @@ class Place:
     def why(self) -> str:
         """A sentence on why a mask lies here."""
         name = self.image.partition("/")[2] or self.image
-        return f"Placed about where the defect of {name} lies ({self.lying.x:.2f} across, {self.lying.y:.2f} down)."
+        return f"Placed near where the defect of {name} lies ({self.lying.x:.2f} across, {self.lying.y:.2f} down)."
 
 
 def lying_of(mask: Array) -> Lying | None:

@@ -38,7 +38,7 @@ VERSION = "1"
 PIECES = 64  # the largest number of a mask's pieces that are painted, each as a defect of its own
 LARGE = 1_000_000  # pixels of a piece's box above which its change is computed in a reduced copy
 GRAINED = 0.12  # coherence of the structure tensor from which a surface counts as grained
-NO_GRAIN = "The surface has no clear grain, so along and across it are a guess."
+NO_GRAIN = "The surface has no clear grain, so the directions along and across it are guesses."
 MARGIN = 24  # pixels around a piece in which the surface's properties are measured
 
 
@@ -63,7 +63,7 @@ class Procedural(Engine[ProceduralSettings]):
             "choice",
             "by words",
             choices=("by words", *TYPES),
-            help="the type; by words: what the prompt names, else what suits the mask",
+            help="defect type; by words: what the prompt names, or else what suits the mask",
         ),
         Control(
             "strength",
@@ -90,7 +90,7 @@ class Procedural(Engine[ProceduralSettings]):
         if window.settings["defect"] != "by words":
             look = replace(look, types=(window.settings["defect"],))
         if look.colour and is_grey(window.image):
-            window.notes.append("The image is grey, so a colour shows as its brightness only.")
+            window.notes.append("The image is grey, so a colour only shows as brightness.")
         pieces = _pieces(window)
         pixels = window.image.astype(np.float32)
         lamp = lamp_direction(window.image)
@@ -104,7 +104,7 @@ class Procedural(Engine[ProceduralSettings]):
         step(len(pieces), len(pieces), None)
         directed = look.angle is not None or look.to_grain is not None
         if directed and any(piece.course is not None for piece in pieces) and set(painted) & set(LINES):
-            window.notes.append("The mask is narrow, so it sets the direction and not the words.")
+            window.notes.append("The mask is narrow, so it sets the direction, not the prompt.")
         if not look.types:
             window.notes.append(f"The prompt names no defect; painted: {', '.join(dict.fromkeys(painted))}.")
         return np.rint(np.clip(pixels, 0, 255)).astype(np.uint8)
@@ -114,7 +114,7 @@ def _pieces(window: Window) -> list[MaskPiece]:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(window.mask.astype(np.uint8), connectivity=8)
     order = 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable")
     if len(order) > PIECES:
-        window.notes.append(f"The mask has {len(order)} pieces; the largest {PIECES} were painted.")
+        window.notes.append(f"The mask has {len(order)} pieces; only the largest {PIECES} were painted.")
     height, width = window.mask.shape
     halo = window.settings["halo"] * _scale(window)
     pieces = []

@@ -37,7 +37,7 @@ class Quilt(Engine[QuiltSettings]):
     NAME = "quilt"
     TITLE = "Quilt"
     DESCRIPTION = (
-        "Fills the mask with blocks of a real defect of the training split: for worn fields, not for cracks."
+        "Fills the mask with blocks of a real defect from the training split; suits worn areas, not cracks."
     )
     CONTROLS = (
         Control("strength", "Strength", "number", 1.0, 0.2, 2, 0.05, help="contrast of the defect"),
@@ -51,7 +51,7 @@ class Quilt(Engine[QuiltSettings]):
     def _render(self, window: Window[QuiltSettings], step: Step) -> Array:
         donor = window.request.donor
         if donor is None:
-            raise BadInput("A quilted defect needs a real one that lends its texture; choose one.")
+            raise BadInput("Quilting needs a real defect to take the texture from; choose one.")
         image = read_image(donor.image, donor.id, donor.depth)
         left, top, right, bottom = window.box
         part = stretched(foreground(window.request.image)[top:bottom, left:right], window.mask.shape)

@@ -49,8 +49,8 @@ class SDXL(Engine[SDXLSettings]):
     NAME = "sdxl"
     TITLE = "SDXL"
     DESCRIPTION = (
-        "Diffusion: Stable Diffusion XL paints into the mask what the prompt says, as in the paper. "
-        "A word weighs more or less as in (scratches:1.4)."
+        "Diffusion: Stable Diffusion XL paints what the prompt describes into the mask, as in the paper. To "
+        "weight a word, write (scratches:1.4)."
     )
     CONTROLS = CONTROLS
 
@@ -93,10 +93,12 @@ class SDXL(Engine[SDXLSettings]):
         full["model"] = full["model"] or weights.find(self.model, self.models).asked
         if int(full["steps"] * full["strength"]) < 1:
             raise BadInput(
-                f"{full['steps']} steps at strength {full['strength']:g} leave no step to paint; give more of either."
+                f"{full['steps']} steps at strength {full['strength']:g} leave no step to paint; increase either."
             )
         if full["resolution"] % 8:
-            raise BadInput(f"Resolution (resolution) cannot be {full['resolution']}; give a multiple of 8.")
+            raise BadInput(
+                f"Resolution (resolution) cannot be {full['resolution']}; it must be a multiple of 8."
+            )
         return full
 
     def _ready(self, settings: Settings, progress: Progress | None) -> None:
@@ -142,7 +144,7 @@ class SDXL(Engine[SDXLSettings]):
         for file in (*taught, Path(os.path.expanduser(name)), Path(self.models or ".") / name):
             if os.path.isfile(file):
                 return file
-        raise BadInput(f"The {kind} {name} does not exist; give the path of a .safetensors file.")
+        raise BadInput(f"The {kind} {name} does not exist; use the path of a .safetensors file.")
 
     def _resolution(self, settings: SDXLSettings) -> int:
         return settings["resolution"]

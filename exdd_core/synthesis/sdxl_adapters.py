@@ -87,7 +87,7 @@ class Adapters:
             fits = False
         if not fits:
             self.pipe.unload_lora_weights()
-            raise BadInput(f"{file} is no LoRA for {self.model}; choose one that was made for this model.")
+            raise BadInput(f"{file} is not a LoRA for {self.model}; choose one made for this model.")
 
     # --- textual inversions ---
 
@@ -148,6 +148,6 @@ class Adapters:
         except Exception as error:  # as above
             self._forget()
             raise BadInput(
-                f"{file} is no textual inversion for {self.model}, or its name is a word that the model knows; choose "
-                "one that was made for this model, or rename it."
+                f"{file} is not a textual inversion for {self.model}, or its name is a word that the model "
+                "already knows; choose one made for this model, or rename it."
             ) from error

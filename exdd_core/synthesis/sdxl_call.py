@@ -74,12 +74,12 @@ def add_notes(
             window.notes.append(_too_large(model, side, resolution))
         if settings["strength"] > MOST_STRENGTH and large and pipe.unet.config.in_channels == 9:
             window.notes.append(
-                "SDXL's inpainting models are known to go wrong at a strength above 0.999; 0.99 is the paper's."
+                "SDXL's inpainting models are known to fail at a strength above 0.999; the paper uses 0.99."
             )
         unread = ("guidance_rescale", "pag_scale", "negative_size")
         asked = [name for name in unread if settings[name]]  # type: ignore[literal-required]
         if asked and not large:
-            window.notes.append(f"{model} is no SDXL and does not know {' and '.join(asked)}.")
+            window.notes.append(f"{model} is not an SDXL model and does not support {' and '.join(asked)}.")
         for name in ("prompt", "negative_prompt"):
             cut_off = prompts.cut_off(getattr(window.request, name))
             if cut_off:
@@ -96,19 +96,17 @@ def _add_notes_of_flow(model: str, family: Family, windows: Sequence[Window[SDXL
     for window in windows:
         settings, request = window.settings, window.request
         if window.image.shape[0] % 16 or window.image.shape[1] % 16:
-            raise BadInput(
-                f"{family.title} paints multiples of 16 pixels; choose such a resolution (resolution)."
-            )
+            raise BadInput(f"{family.title} needs a resolution (resolution) that is a multiple of 16.")
         unread = ("guidance_rescale", "pag_scale", "negative_size", "embeddings")
         asked = [name for name in unread if settings[name]]  # type: ignore[literal-required]
         resolution = settings["resolution"]
         if resolution > 1.5 * family.side:
             window.notes.append(_too_large(model, family.side, resolution))
         if settings["scheduler"] != "the model's":
-            asked.append("other schedulers than its own")
+            asked.append("schedulers other than its own")
         if request.negative_prompt and not family.negative:
             asked.append("negative prompts")
         if any(plain(text) != text for text in (request.prompt, request.negative_prompt)):
-            asked.append("weights of words")
+            asked.append("word weights")
         if asked:
-            window.notes.append(f"{model} ({family.title}) does not know {', '.join(asked)}.")
+            window.notes.append(f"{model} ({family.title}) does not support {', '.join(asked)}.")

@@ -90,12 +90,12 @@ def _check(pictures: Any) -> None:
     """Refuse pictures, (n, 3, ...) from -1 to 1, that are not finite, or of one colour all over."""
     if not is_finite(pictures):
         raise NoPicture(
-            "The model's autoencoder computes no picture: its values are not finite, in full precision either. "
+            "The model's autoencoder produced no image: its values are not finite, even in full precision. "
             "Download the model again, or choose another one."
         )
     flat = pictures.float().clamp(-1, 1).flatten(2)
     if bool(((flat.amax(2) - flat.amin(2)) * 127.5 < 0.5).all(1).any()):
         raise NoPicture(
-            "The model painted nothing but one colour, as a broken one does; choose another scheduler or precision, "
+            "The model painted a single colour, as a damaged model does; choose another scheduler or precision, "
             "or download the model again."
         )

@@ -57,8 +57,8 @@ def plan(
     total = width * sum(parts.values())
     if memory < 1.1 * total:  # weights pass through main memory on their way to a GPU
         raise BadInput(
-            f"This model takes {total / GB:.1f} GB of memory and {memory / GB:.1f} GB are free; close other "
-            "programs or choose the engine procedural or transplant, which need no weights."
+            f"This model needs {total / GB:.1f} GB of memory, but only {memory / GB:.1f} GB are free; close "
+            "other programs or choose the engine procedural or transplant, which need no weights."
         )
     room = (free or 0) - RESERVE
     for offload in ("none", "parts"):

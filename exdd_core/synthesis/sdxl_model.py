@@ -209,8 +209,8 @@ class Model:
             give_back()
             if not self.ladder.down(self.plan, pixels, count, decoding):
                 raise NotReady(
-                    "The memory does not hold one such image, however it is divided; close other programs, or lower "
-                    "the resolution."
+                    "There is not enough memory for one such image, however it is divided; close other "
+                    "programs or lower the resolution."
                 )
         return None
 
@@ -298,7 +298,7 @@ class Model:
             nonlocal shown
             if not is_finite(tensors["latents"]):
                 raise NoPicture(
-                    f"The model computed no picture: after step {done + 1} of {pipe.num_timesteps} its values are not "
+                    f"The model produced no image: after step {done + 1} of {pipe.num_timesteps} its values are not "
                     f"finite in {precision(self.dtype)}. Choose another precision or scheduler, or a lower "
                     "guidance, or download the model again."
                 )

@@ -42,7 +42,7 @@ def _read_folder(folder: Path, dtype: torch.dtype, half: bool, progress: Progres
     for part, size in sizes.items():
         library, class_name = content[part]
         if library not in ("diffusers", "transformers"):  # a downloaded file must not import other code
-            raise BadInput(f"{folder} wants code of its own ({library}); choose another model.")
+            raise BadInput(f"{folder} needs custom code ({library}); choose another model.")
         network = getattr(import_module(library), class_name)
         parts[part] = network.from_pretrained(
             folder,

@@ -31,7 +31,7 @@ SCHEDULERS: dict[str, tuple[str, dict[str, bool | str]]] = {
 }
 PRECISIONS = ("auto", "float16", "bfloat16", "float32")
 CONTROLS = (
-    Control("model", "Model", "text", "", help="a model id, a folder or a .safetensors file; empty: the usual"),
+    Control("model", "Model", "text", "", help="a model id, a folder or a .safetensors file; empty: the default model"),
     Control("steps", "Steps", "integer", 30, minimum=1, maximum=150, step=1),
     Control(
         "guidance", "Guidance", "number", 20.0, minimum=1, maximum=50, step=0.5,
@@ -39,45 +39,46 @@ CONTROLS = (
     ),
     Control(
         "strength", "Strength", "number", 0.99, minimum=0.01, maximum=1, step=0.01,
-        help="how much of what is under the mask is painted anew",
+        help="how much of what is under the mask is repainted",
     ),
     Control(
         "padding_mask_crop", "Padding of the mask's crop", "integer", 2, minimum=-1, maximum=512, step=1, unit="px",
-        help="the model sees the mask's surroundings this far, enlarged; paper: pixels of the square, -1 for all of "
+        help="how far around the mask the model sees, enlarged; paper: pixels of the square, -1 for all of "
         "it; native: pixels of the image, by default half of the mask's size",
     ),
     Control(
         "resolution", "Resolution", "integer", 1024, minimum=64, maximum=2048, step=64, unit="px",
-        help="side of the square that is painted (native: of its area); SD 1.5 was made for 512",
+        help="side length of the painted square (native: of a square with the same area); SD 1.5 was made for 512",
     ),
     Control(
         "scheduler", "Scheduler", "choice", "the model's", choices=tuple(SCHEDULERS),
-        help="how noise is taken away step by step",
+        help="how noise is removed step by step",
     ),
     Control(
         "lora", "LoRA", "text", "",
-        help="an adapter that was taught here, by its name, or a .safetensors file, by its path or its name in the "
-        "models' folder; several with semicolons between "
-        "them, each with a weight of its own after a colon: a.safetensors; b.safetensors:0.6",
+        help="an adapter taught here, by name, or a .safetensors file, by path or by its name in the models "
+        "folder; separate several with semicolons and put a weight after a colon: a.safetensors; "
+        "b.safetensors:0.6",
     ),
     Control(
-        "lora_weight", "LoRA weight", "number", 1.0, minimum=-2, maximum=2, step=0.05, help="multiplies that of each"
+        "lora_weight", "LoRA weight", "number", 1.0, minimum=-2, maximum=2, step=0.05, help="multiplies each weight"
     ),
     Control(
         "embeddings", "Textual inversions", "text", "",
-        help=".safetensors files, found as LoRAs are; a file's name without its ending is its word in the prompt",
+        help=".safetensors files, specified as for LoRAs; a file's name without its extension is its word "
+        "in the prompt",
     ),
     Control(
         "guidance_rescale", "Guidance rescale", "number", 0.0, minimum=0, maximum=1, step=0.05,
-        help="takes back the contrast that a high guidance adds (Lin et al. 2023); 0: not at all",
+        help="removes contrast that a high guidance adds (Lin et al. 2023); 0: off",
     ),
     Control(
         "pag_scale", "PAG scale", "number", 0.0, minimum=0, maximum=20, step=0.5,
-        help="perturbed-attention guidance (Ahn et al. 2024); slower by half; 0: off",
+        help="perturbed-attention guidance (Ahn et al. 2024); takes half as long again; 0: off",
     ),
     Control(
         "negative_size", "Negative size", "integer", 0, minimum=0, maximum=2048, step=64, unit="px",
-        help="guides SDXL away from pictures of this size, such as 512; 0: off",
+        help="guides SDXL away from images of this size, such as 512; 0: off",
     ),
     Control(
         "precision", "Precision", "choice", "auto", choices=PRECISIONS,

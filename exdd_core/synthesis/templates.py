@@ -52,7 +52,7 @@ def every(template: str) -> list[str]:
     different = list(dict.fromkeys(found))
     if len(different) > MOST_PROMPTS:
         raise BadInput(
-            f"This template becomes more than {MOST_PROMPTS} prompts; use fewer alternatives, or draw from them "
+            f"This template expands to more than {MOST_PROMPTS} prompts; use fewer alternatives, or draw from them "
             "instead of painting each."
         )
     return different
@@ -69,7 +69,9 @@ def check(template: str) -> str:
     A mistake that the library would silently read as plain text or as a single choice is refused.
     """
     if not template.strip():
-        raise BadInput("The prompt is empty; say what the defect looks like, such as copper metal scratches.")
+        raise BadInput(
+            "The prompt is empty; describe what the defect looks like, such as copper metal scratches."
+        )
     if len(template) > LONGEST:
         raise BadInput(f"The prompt has {len(template)} characters; use at most {LONGEST}.")
     depth = 0
@@ -86,14 +88,16 @@ def check(template: str) -> str:
         return template
     if "__" in template:
         raise BadInput(
-            "Names between double underscores stand for files of words, which are not used here; write the "
+            "Names between double underscores refer to word files, which are not supported here; write the "
             "words themselves, such as {copper|steel}."
         )
     if re.search(r"\{\s*[@~]", template):
-        raise BadInput("Alternatives are drawn here, they do not take turns; leave out the @ or ~ after {.")
+        raise BadInput("Alternatives are drawn here, not used in turn; remove the @ or ~ after {.")
     weights = re.findall(r"[{|]\s*(?:\d+(?:\.\d*)?|\.\d+)\s*::", template)
     if len(weights) != template.count("::"):
-        raise BadInput("A weight is a number before two colons, as in {3::fine|1::deep}; check those here.")
+        raise BadInput(
+            "A weight is a number before two colons, as in {3::fine|1::deep}; check the weights in this prompt."
+        )
     return template
 
 
@@ -104,7 +108,7 @@ def _generated(template: str, generate: Callable[[], Iterable[str]]) -> list[str
     except RecursionError:
         raise BadInput("The braces of this prompt are nested too deeply; use fewer levels.") from None
     except Exception as error:  # pyparsing's, KeyError, ValueError
-        variable = "; ${name} was never given a value" if isinstance(error, KeyError) else ""
+        variable = "; ${name} has no value" if isinstance(error, KeyError) else ""
         raise BadInput(
             f'The prompt "{squeezed(template)[:80]}" cannot be read{variable}; alternatives look like '
             "{copper|steel}, with weights {3::fine|1::deep}."

@@ -36,11 +36,11 @@ class Transplant(Engine[TransplantSettings]):
             "fit",
             choices=("fit", "as set"),
             help="fit: turned, scaled and flipped to suit the drawn mask and the grain of the surface; "
-            "as set: by the three settings below",
+            "as set: by the next three settings",
         ),
-        Control("angle", "Angle", "number", 0.0, -180, 180, 1, unit="°", help="used where placing is as set"),
-        Control("scale", "Scale", "number", 1.0, 0.25, 4, 0.05, help="used where placing is as set"),
-        Control("flip", "Flip", "switch", False, help="left to right; used where placing is as set"),
+        Control("angle", "Angle", "number", 0.0, -180, 180, 1, unit="°", help="used if placing is as set"),
+        Control("scale", "Scale", "number", 1.0, 0.25, 4, 0.05, help="used if placing is as set"),
+        Control("flip", "Flip", "switch", False, help="left to right; used if placing is as set"),
         Control("strength", "Strength", "number", 1.0, 0.2, 2, 0.05, help="contrast of the defect"),
         Control(
             "margin",
@@ -51,7 +51,7 @@ class Transplant(Engine[TransplantSettings]):
             16,
             0.5,
             unit="px",
-            help="how far around the defect its own surroundings come along, fading out",
+            help="how far around the defect its own surroundings are copied along, fading out",
         ),
         *shared_controls(geometry="native", feather=1.0, match_brightness=False, halo=HALO),
     )
@@ -63,7 +63,7 @@ class Transplant(Engine[TransplantSettings]):
     def _render(self, window: Window[TransplantSettings], step: Step) -> Array:
         donor = window.request.donor
         if donor is None:
-            raise BadInput("A transplant needs a real defect that lends itself; choose one.")
+            raise BadInput("A transplant needs a real defect to copy; choose one.")
         image = read_image(donor.image, donor.id, donor.depth)
         piece = cut(image, read_mask(donor.mask, image.shape[:2]))
         left, top, right, bottom = window.box

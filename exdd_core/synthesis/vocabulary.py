@@ -209,7 +209,7 @@ class Reading:
         notes = [f"The procedural engine does not know: {words}."] if words else []
         for asked in dict.fromkeys(self.overruled.values()):
             words = ", ".join(f"'{word}'" for word, other in self.overruled.items() if other == asked)
-            notes.append(f"The prompt asks for '{asked}', so the negative prompt's {words} was passed over.")
+            notes.append(f"The prompt asks for '{asked}', so the negative prompt's {words} was ignored.")
         return notes
 
 
@@ -296,7 +296,7 @@ def _without(look: Look, entry: Word, power: float) -> Look:
     if entry.kind == "type":
         name = entry.changes["types"][0]
         if len(look.excluded | {name}) == len(TYPES):
-            raise BadInput("The negative prompt excludes every type of defect; take one out.")
+            raise BadInput("The negative prompt excludes every defect type; remove one of them.")
         return replace(look, excluded=look.excluded | {name})
     if entry.kind in ("brightness", "colour") and (tone := entry.changes.get("tone", 0)):
         return replace(look, no_dark=look.no_dark or tone < 0, no_bright=look.no_bright or tone > 0)

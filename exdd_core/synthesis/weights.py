@@ -38,7 +38,7 @@ PREFIXES = {
     "conditioner.embedders.0.": "text_encoder",
     "conditioner.embedders.1.": "text_encoder_2",
 }
-REFINER = "is a refiner, which only finishes what another model began"
+REFINER = "is a refiner, which only finishes what another model started"
 CHANNELS = (4, 9)  # that a U-Net reads: noise, and for inpainting also the mask and what lies around it
 FIRST_LAYER = "model.diffusion_model.input_blocks.0.0.weight"
 # Parameters of DEFAULT, counted from its configuration: U-Net 2,567 million, text encoders 123 and 695, VAE 84.
@@ -102,17 +102,18 @@ def missing(model: str = "", models: str | Path = "") -> str:
     if found.asked != DEFAULT:
         why = f"cannot be used: {found.problem}" if found.problem else "is not on this machine"
         return (
-            f"The model {found.asked} {why}. Give a folder as diffusers saves it, a single .safetensors file, or "
-            f"the id of a model that was downloaded to {place} or to the Hugging Face cache ({hub_cache()}). "
+            f"The model {found.asked} {why}. Use a folder as diffusers saves it, a single .safetensors file, "
+            f"or the id of a model that was downloaded to {place} or to the Hugging Face cache "
+            f"({hub_cache()}). "
             f"{elsewhere}"
         )
     why = f"cannot be used: {found.problem}" if found.problem else "are not on this machine"
     half, full = PARAMETERS * 2 / 1e9, PARAMETERS * 4 / 1e9
     return (
         f"SDXL's weights {why}. Download {DEFAULT}, {half:.1f} GB in half precision ({full:.1f} GB in full), with: "
-        f"{download_command(place)}. A folder of another model ({families.OFFERED}) or a single .safetensors file of "
-        f"SDXL or SD 1.5 does as well: put it into {place}, or name its place in the environment variable EXDD_SDXL; "
-        f"the Hugging Face cache ({hub_cache()}) is looked through too. {elsewhere}"
+        f"{download_command(place)}. A folder of another model ({families.OFFERED}) or a single .safetensors "
+        f"file of SDXL or SD 1.5 also works: put it into {place}, or set the environment variable EXDD_SDXL "
+        f"to its path; the Hugging Face cache ({hub_cache()}) is searched too. {elsewhere}"
     )
 
 
@@ -189,12 +190,13 @@ def family(file: Path) -> str:
         if any(name.startswith(prefix) for name in tensors)
     ]
     if kinds[:1] == ["refiner"]:
-        raise BadInput(f"{file} {REFINER}; give SDXL itself or its inpainting model.")
+        raise BadInput(f"{file} {REFINER}; use SDXL itself or its inpainting model.")
     if first and kinds and first[1] not in CHANNELS:
-        raise BadInput(f"{file} {_channels(first[1])}; give a model for text to image or for inpainting.")
+        raise BadInput(f"{file} {_channels(first[1])}; use a text-to-image model or an inpainting model.")
     if not first or not kinds:
         raise BadInput(
-            f"{file} holds no Stable Diffusion model (a LoRA, perhaps); give a whole one (SD 1.5 or SDXL)."
+            f"{file} does not contain a Stable Diffusion model (perhaps it is a LoRA); use a complete model "
+            "(SD 1.5 or SDXL)."
         )
     return kinds[0] + ("-inpaint" if first[1] == 9 else "")
 
@@ -266,17 +268,17 @@ def _fault(place: Path) -> str:
     known = families.of_pipeline(kind)
     if known is None or not known.offered:
         return (
-            f"{place} holds a {kind}, which does not inpaint here: the engine paints with {families.OFFERED}"
+            f"{place} contains a {kind}, which cannot inpaint here: the engine paints with {families.OFFERED}"
         )
     there = set(parts(place))
     if not {"text_encoder", "vae"} <= there or there.isdisjoint({"unet", "transformer"}):
-        return f"{place} {REFINER if known.title.startswith('SDXL') else 'is not whole'}"
+        return f"{place} {REFINER if known.title.startswith('SDXL') else 'is incomplete'}"
     channels = _configuration(place / "unet").get("in_channels", 4)
     if channels not in CHANNELS:
         return f"{place} {_channels(channels)}"
     lacking = [part for part in parts(place) if not _chosen(place / part)]
     if lacking:
-        return f"{place} lacks the weights of {' and '.join(lacking)} (an unfinished download, perhaps)"
+        return f"{place} lacks the weights of {' and '.join(lacking)} (perhaps an unfinished download)"
     try:
         weigh(place)
     except BadInput as fault:
@@ -285,7 +287,7 @@ def _fault(place: Path) -> str:
 
 
 def _channels(count: object) -> str:
-    return f"is a model for another task: its U-Net reads {count} channels, where 4 or 9 are for painting from a prompt"
+    return f"is a model for another task: its U-Net reads {count} channels, but painting from a prompt needs 4 or 9"
 
 
 def _json(file: Path) -> object:
@@ -338,7 +340,7 @@ def _tensors(file: Path) -> dict[str, list[int]]:
         stamp = file.stat()
         return _header(str(file), stamp.st_size, stamp.st_mtime_ns)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadInput(f"{file} is no whole .safetensors file; download it again.") from error
+        raise BadInput(f"{file} is not a complete .safetensors file; download it again.") from error
 
 
 @functools.lru_cache(maxsize=32)

@@ -173,7 +173,7 @@ def test_a_damaged_map_is_said_once_and_then_as_none(workspace, umap):
     bank_map.make_umap(workspace)
     file = next((workspace.path / "cache" / "banks").rglob("map.npz"))
     file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(BadInput, match="was damaged and is gone; make it again"):
+    with pytest.raises(BadInput, match="was damaged and has been removed; create it again"):
         bank_map.map_bank(workspace, method="umap")
     with pytest.raises(BadInput, match="not made yet"):
         bank_map.map_bank(workspace, method="umap")
@@ -194,7 +194,7 @@ def test_the_real_umap_separates_what_is_far_apart():
     own = np.linalg.norm(place[positive] - centres[1], axis=1).max()
     assert np.linalg.norm(centres[0] - centres[1]) > 2 * own
     assert len([s for s in stages if s.startswith("Laying out 80 rows")]) > 2
-    with pytest.raises(BadInput, match="twenty rows"):
+    with pytest.raises(BadInput, match="at least 20 rows"):
         bank_map.umap_layout(rows[:5], positive[:5], Progress())
 
 

@@ -263,7 +263,7 @@ def test_a_bundle_becomes_a_version_of_another_workspace(
     known, other = (load_detector(one).fitted for one in (own, demo_workspace))
     assert {image.id for image in known.known()} == {image.id for image in other.known()}
     assert "No rebuild is due" in ran("banks", "state")
-    assert "is imported or too old to tell scores" in ran(
+    assert "was imported or is too old, so it has no scores" in ran(
         "threshold", "set", "--false-alarm-rate", "0.1", code=2
     )
 

@@ -96,10 +96,10 @@ def test_a_fresh_version_has_not_drifted_and_one_that_grew_far_has(workspace):
     ("drift", "words"),
     [
         (Drift(100, 201, 0.0, 4.0, 4.0), "its positive bank has grown from 100 to 201 rows"),
-        (Drift(100, 150, 0.0, 6.4, 4.0), "its covering radius is 1.6 times that of a fresh build"),
+        (Drift(100, 150, 0.0, 6.4, 4.0), "its covering radius is 1.6 times that of a new build"),
         (
             Drift(100, 100, 0.06, 5.0, 4.0),
-            "6 % of the known defects' patches are not covered by bank rows any more",
+            "6 % of the known defects' patches are no longer covered by bank rows",
         ),
         (Drift(100, 200, 0.05, 6.0, 4.0), ""),
     ],
@@ -126,7 +126,7 @@ def test_a_version_that_somebody_rolled_back_to_lacks_what_was_accepted_since(wo
     assert drift_.lacking(workspace) == ([second], [first])
     found = drift_.state(workspace)
     assert found.behind and "1 accepted candidate is not in it" in found.sentence
-    assert "1 candidate is in it though no longer accepted" in found.sentence
+    assert "1 candidate is in it although no longer accepted" in found.sentence
     aligning.catch_up(workspace, "Ben")
     assert drift_.lacking(workspace) == ([], []) and not drift_.state(workspace).behind
     positive = load_detector(Workspace.open(workspace.path)).positive

@@ -264,7 +264,7 @@ def test_fewer_rows_are_the_beginning_of_more(many: np.ndarray) -> None:
 
 @pytest.mark.parametrize("size", [0, -1, 6])
 def test_a_size_that_cannot_be_is_refused(size: int) -> None:
-    with pytest.raises(BadInput, match="between 1 and 5"):
+    with pytest.raises(BadInput, match="from 1 to 5"):
         greedy_coreset(np.zeros((5, 2), np.float32), size)
 
 

@@ -565,7 +565,7 @@ def test_without_a_normal_image_nothing_is_begun(split: tuple[Detector, list[Row
     detector, test = split
     with pytest.raises(BadInput, match="no normal image to test with"):
         evaluate_split(detector, [r for r in test if r.label == "defect"])
-    with pytest.raises(BadInput, match="A false-alarm rate of 1.0 cannot be read off"):
+    with pytest.raises(BadInput, match="A false-alarm rate of 1.0 cannot be measured on"):
         evaluate_split(detector, test, rate=1.0)
 
 

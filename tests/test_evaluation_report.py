@@ -157,12 +157,12 @@ def test_figure_two_has_a_row_for_each_image(
 
 def test_what_cannot_be_drawn_is_said(workspace: Workspace, run: Run) -> None:
     without = runs.store(workspace, "folds", "evaluate", "Folds", {"dataset": "demo"}, run.result)
-    with pytest.raises(BadInput, match="names no bank version"):
+    with pytest.raises(BadInput, match="does not name a bank version"):
         figure_two(workspace, without)
-    with pytest.raises(BadInput, match="no sweep with anything measured"):
+    with pytest.raises(BadInput, match="not a sweep with results"):
         curves.sweep_curves(run)
     empty = runs.store(workspace, "swept", "sweep", "Sweep", {}, {"methods": {}})
-    with pytest.raises(BadInput, match="keeps no scores"):
+    with pytest.raises(BadInput, match="has no image scores"):
         curves.curves(empty)
 
 

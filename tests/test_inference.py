@@ -183,7 +183,7 @@ def test_without_the_package_torch_is_used_unless_it_is_asked_for(
 
 def test_a_wrong_switch_is_one_sentence(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(inference.SWITCH, "onnx")
-    with pytest.raises(BadInput, match="^EXDD_ENGINE is 'onnx', which is no engine; set it to auto,"):
+    with pytest.raises(BadInput, match="^EXDD_ENGINE is 'onnx', which is not an engine; set it to auto,"):
         inference.engine_for(backbone, SHAPE)
 
 

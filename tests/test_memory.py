@@ -224,7 +224,9 @@ def test_more_rows_than_the_memory_holds_are_thinned_and_still_covered(
     best = covering_radius(rows, rows[greedy_coreset(rows, 200, seed=1)])
     at_random = covering_radius(rows, rows[rng.permutation(len(rows))[:200]])
     assert covering_radius(rows, rows[found]) < 1.15 * best < at_random
-    with pytest.raises(BadInput, match="3,001 of 20,500 patches are to be kept, and a bank holds 3,000"):
+    with pytest.raises(
+        BadInput, match="3,001 of 20,500 patches would be kept, but a bank holds at most 3,000"
+    ):
         coreset_of_blocks(iter([rows]), len(rows), dimension, 3_001)
 
 
@@ -299,7 +301,7 @@ def test_a_gpu_too_small_for_one_image_is_a_plain_sentence(
 
     monkeypatch.setattr(patches, "features", full)
     with pytest.raises(
-        BadInput, match="The memory of the GPU is too small for one image at 64x64; end other"
+        BadInput, match="The GPU does not have enough memory for one image at 64x64; close other"
     ):
         patches.extract(backbone, pixels(1), SIZE)
 

@@ -115,7 +115,7 @@ def test_from_nothing_to_a_missed_defect_in_inspect(
         page.fill("[name=counts]", "abc")
         refused(page, '"abc" is not a list of counts')
         page.fill("[name=counts]", "0, 4")
-        refused(page, "4 synthetic defects are asked for and 3 are accepted")
+        refused(page, "4 synthetic defects are needed, but only 3 are accepted")
         page.screenshot(path=SCREENSHOTS / "evaluate-refused.png")
         assert runs.listed(workspace) == []
 
@@ -158,7 +158,7 @@ def test_from_nothing_to_a_missed_defect_in_inspect(
         page.locator(".ms-switch [data-method=exdd_base]").click()
         page.locator(".ms-handle").press("End")
         page.click(".ms-use")
-        page.locator(".st-toast", has_text="has its threshold at").wait_for(timeout=MEASURED)
+        page.locator(".st-toast", has_text="now has the threshold").wait_for(timeout=MEASURED)
         page.locator(".ms-note", has_text="has been changed to").wait_for()
         page.locator(".ms-switch [data-method=exdd_base]").click()
         assert page.locator(".ms-value").inner_text() == "1.00"  # the threshold, as on Inspect

@@ -113,7 +113,7 @@ def test_a_patch_counts_from_a_half_on() -> None:
 def test_a_region_of_no_patch_is_refused(backbone: Backbone) -> None:
     speck = np.zeros((SIDE, SIDE), bool)
     speck[3:6, 3:6] = True
-    with pytest.raises(BadInput, match="covers half of no patch at 64x64; draw it larger"):
+    with pytest.raises(BadInput, match="does not cover half of any patch at 64x64; draw it larger"):
         Detector(backbone, SMALL, speck).fit(NORMALS)
     with pytest.raises(BadInput, match="region of interest is empty"):
         Detector(backbone, SMALL, np.zeros((SIDE, SIDE), bool))
@@ -157,7 +157,7 @@ def test_a_defect_outside_teaches_nothing_and_is_named(half: Detector, backbone:
     alone = Detector(backbone, SMALL, ROI).fit(NORMALS, [defect(5, RIGHT), defect(6, RIGHT)])
     assert alone.positive is None and alone.fusion.name == "patchcore"
     assert notes(alone.fitted) == [
-        "No defect teaches the positive bank, so this is PatchCore.",
+        "No defect teaches the positive bank, so this version only compares with normal surface (PatchCore).",
         "2 defects lie outside the region of interest and teach nothing: defect/5, defect/6.",
     ]
 

@@ -107,7 +107,9 @@ def test_a_candidate_that_counts_for_nothing_is_measured_to_change_nothing(bare:
     assert validation.outcome(bare.additions(CRUDE)) == validation.before
     both = validation.extended(bare.additions(CRUDE)).outcome(bare.additions(GOOD))
     assert both == validation.outcome(bare.additions(GOOD)) and both.auroc > 0.9
-    assert _effect(validation, bare.additions(CRUDE)).text.startswith("counts for nothing, as such paintings")
+    assert _effect(validation, bare.additions(CRUDE)).text.startswith(
+        "counts for nothing, because such paintings"
+    )
     for changes in ([], bare.additions(GOOD), bare.additions([CRUDE[0], GOOD[0]])):
         assert "for nothing" not in _effect(validation, changes).text
 

@@ -24,7 +24,7 @@ from exdd_core.progress import Progress
         ({"max_real_parts": 1.5}, "The number of defective parts is 1.5; give a whole number from 0 on."),
         (
             {"positives": "all"},
-            '"all" does not say which defects to use; choose real, synthetic, both, none.',
+            'The defects to learn from cannot be "all"; choose real, synthetic, both, none.',
         ),
         ({"size": "9"}, '"9" is not a size; write width x height in pixels, such as 256x632.'),
         ({"colour": "red"}, 'A build has no "colour"; leave it out.'),
@@ -66,7 +66,7 @@ def test_measurements_pass_over_what_they_do_not_know() -> None:
     assert spec.to_json() == {name: value for name, value in record.items() if name != "old"}
     with pytest.raises(BadInput, match="^A measurement needs the number of draws; give it.$"):
         SweepSpec.from_json({"counts": [0, 2]})
-    with pytest.raises(BadInput, match="^The rate of false alarms is 1; give a number from 0 to below 1.$"):
+    with pytest.raises(BadInput, match="^The false-alarm rate is 1; give a number from 0 to below 1.$"):
         EvaluateSpec.from_json({"rate": 1})
 
 

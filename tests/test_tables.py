@@ -99,7 +99,7 @@ def test_table_one_and_the_sweep_with_synthetic_defects(with_synthetic: Workspac
     # All of them, and none, are what Table 1 has.
     for count, name in (("0", "exdd_base"), ("3", "exdd_full")):
         assert swept["methods"][count] == pytest.approx(table["methods"][name], abs=1e-6)
-    with pytest.raises(BadInput, match="4 synthetic defects are asked for and 3 are accepted"):
+    with pytest.raises(BadInput, match="4 synthetic defects are needed, but only 3 are accepted"):
         jobs.run_here(workspace, "sweep", "", {"counts": [0, 4], "seeds": 1})
 
 

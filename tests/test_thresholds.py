@@ -33,7 +33,7 @@ def test_the_cheapest_threshold_is_the_one_of_all_that_there_are() -> None:
     assert dear.low <= dear.value <= dear.high
     best = cutting.by_f1(scores, labels, parts)
     assert (best.value, best.missed, best.false_alarms) == (1.5, 0, 1)  # F1 0.8; 0.67 at 3.5
-    with pytest.raises(BadInput, match="normal and of known defective"):
+    with pytest.raises(BadInput, match="known normal and known defective"):
         cutting.by_f1(scores, np.ones(5, bool), parts)
     with pytest.raises(BadInput, match="above 0"):
         cutting.by_cost(scores, labels, parts, 0)

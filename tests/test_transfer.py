@@ -70,7 +70,7 @@ def test_rows_lose_their_weight_where_real_defects_disprove_them() -> None:
     assert one.of_row() == pytest.approx(0.5 * (0.8 - 0.78) / 0.1) and not one.idle
     assert one.of_row(["a"]) == 0 and one.of_row(["a", "b"]) == 1
     small = Paintings("e", 5, 5, 1.0, {"a": Found(1.0, 4)})
-    assert (small.weight(), small.of_row()) == (0, 1) and "count among the nearest" in small.sentence()
+    assert (small.weight(), small.of_row()) == (0, 1) and "count only as nearest defects" in small.sentence()
     none = replace(small, found={"a": Found(0.6, 4)})
     assert none.idle and none.weight() == 0 and "count for nothing" in none.sentence()
     assert transfer.row_counts([one, small, replace(none, engine="f")]) == {"f": 0.0}

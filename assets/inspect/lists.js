@@ -58,7 +58,7 @@ export const FILTERS = [
   {
     key: "unknown",
     words: "Cannot judge",
-    tip: "A score or heatmap is no finite number, so a person must look",
+    tip: "The score or heatmap is not finite, so a person must look",
     ...ofRows(({ exdd }) => exdd.verdict === "cannot judge"),
   },
   {

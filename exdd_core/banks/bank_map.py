@@ -119,9 +119,9 @@ def map_bank(workspace: Workspace, bank: str | None = None, method: str = "pca")
     known = _kept(_file(workspace, version.id))
     if known is None and has_umap(workspace, version.id):
         _file(workspace, version.id).unlink(missing_ok=True)
-        raise BadInput(f"The map of {version.name} by UMAP was damaged and is gone; make it again.")
+        raise BadInput(f"The UMAP map of {version.name} was damaged and has been removed; create it again.")
     if known is None:
-        raise BadInput(f"The map of {version.name} by UMAP is not made yet; make it, which takes a minute.")
+        raise BadInput(f"The UMAP map of {version.name} does not exist yet; create it, which takes a minute.")
     keys = every.keys()
     there = np.array([key in known for key in keys], bool)
     place = np.array([known[key] for key in keys if key in known], np.float32).reshape(-1, 2)
@@ -184,7 +184,7 @@ def principal_components(
 def umap_layout(rows: np.ndarray, positive: np.ndarray, progress: Progress) -> np.ndarray:
     """Rows (n, d) on a map by UMAP, float32 (n, 2). Raises BadInput for fewer than twenty, and `Cancelled`."""
     if len(rows) < 20:
-        raise BadInput("UMAP needs twenty rows or more; this version has too few, look at the map by PCA.")
+        raise BadInput("UMAP needs at least 20 rows, and this version has fewer; use the PCA map.")
     progress.begin("Loading UMAP", 1)
     from umap import UMAP  # half a minute where its code was never compiled before
 
@@ -351,7 +351,7 @@ def image_file(workspace: Workspace, image: str) -> Path:
     try:
         return candidates.get(workspace, image).image
     except BadInput:
-        raise BadInput(f'There is no image "{image}" in this workspace any more.') from None
+        raise BadInput(f'The image "{image}" is no longer in this workspace.') from None
 
 
 def stamp(workspace: Workspace, bank: str) -> str:

@@ -163,7 +163,7 @@ def training_split(
     accepted = teachers.accepted(workspace, dataset, gone) if positives in ("synthetic", "both") else []
     if positives == "synthetic" and not accepted:
         raise BadInput(
-            "There are no accepted synthetic defects in this workspace; build with real ones or none."
+            "There are no accepted synthetic defects in this workspace; build with real defects or none."
         )
     rows = workspace.images(dataset, split="train", state=state)
     rows = [rows[i] for i in datasets.limit_parts(rows, options.max_real_parts, options.seed)]
@@ -196,7 +196,9 @@ def training_split(
         missed = teachers.missed_defects(workspace, dataset, gone)
         real += [image for image in missed if image.id in known or image.id.startswith("file:")]
     if gone:
-        notes.append(f"Painted or marked defects are left out as files are lost or damaged: {listed(gone)}.")
+        notes.append(
+            f"Painted or marked defects are left out because their files are missing or damaged: {listed(gone)}."
+        )
     notes += filter(None, [report_sentences.few_normal(len(normals))])
     return [training(row) for row in normals], real + accepted, " ".join(notes)
 

@@ -46,24 +46,31 @@ def state(workspace: Workspace, id: str | None = None) -> State:
     reasons = []
     if found.uncovered > UNCOVERED:
         reasons.append(
-            f"{percent(found.uncovered)} of the known defects' patches are not covered by bank rows any more"
+            f"{percent(found.uncovered)} of the known defects' patches are no longer covered by bank rows"
         )
     if found.fresh_radius and found.radius > LOOSE * found.fresh_radius:
         times = found.radius / found.fresh_radius
-        reasons.append(f"its covering radius is {times:.1f} times that of a fresh build")
+        reasons.append(f"its covering radius is {times:.1f} times that of a new build")
     if found.built and found.rows > GROWN * found.built:
         reasons.append(f"its positive bank has grown from {found.built:,} to {found.rows:,} rows")
     if not detector.fitted.can_change and not version.imported:
-        reasons.append("it is of an older kind whose banks cannot be changed")
+        reasons.append("it has an older format whose banks cannot be changed")
     more = found.rows - found.built
-    grown = f" ({abs(more):,} {'more' if more > 0 else 'fewer'} than were built)" if more else ""
+    grown = f" ({abs(more):,} {'more' if more > 0 else 'fewer'} than at the build)" if more else ""
     if reasons:
         said = f"A full rebuild is due: {'; '.join(reasons)}."
     elif not found.rows:
         said = "No rebuild is due: this version knows normal surface only."
     else:
-        said = f"No rebuild is due: {found.rows:,} defect rows{grown} cover what is known as well as a build would."
-        said += f" Scores agree with one within {percent(TOLERANCE)} of their spread." if more else ""
+        said = (
+            f"No rebuild is due: {found.rows:,} defect rows{grown} cover the known defects as well as a new build "
+            "would."
+        )
+        said += (
+            f" Its scores agree with those of a new build within {percent(TOLERANCE)} of their spread."
+            if more
+            else ""
+        )
     behind = _behind(workspace, version)
     return State(found, bool(reasons), bool(behind), f"{behind} {said}".strip())
 
@@ -73,8 +80,8 @@ def _behind(workspace: Workspace, version: BankVersion) -> str:
     lacks, surplus = lacking(workspace, version.id)
     words = ("candidate is", "candidates are")
     said = [f"{count(len(lacks), *(f'accepted {word}' for word in words))} not in it"] if lacks else []
-    said += [f"{count(len(surplus), *words)} in it though no longer accepted"] if surplus else []
-    return f"It does not follow what was decided: {'; '.join(said)}." if said else ""
+    said += [f"{count(len(surplus), *words)} in it although no longer accepted"] if surplus else []
+    return f"It does not follow all decisions: {'; '.join(said)}." if said else ""
 
 
 def lacking(workspace: Workspace, id: str | None = None) -> tuple[list[str], list[str]]:

@@ -56,7 +56,7 @@ def shared(workspace: Workspace, settings: Settings) -> FeatureCache:
     try:
         wanted = float(asked)
     except ValueError as error:
-        raise BadInput(f"EXDD_CACHE_GB is '{asked}'; give a number of gigabytes, such as 10.") from error
+        raise BadInput(f"EXDD_CACHE_GB is '{asked}'; set it to a number of gigabytes, such as 10.") from error
     cap = min(wanted * 1e9, CACHE_SHARE * shutil.disk_usage(workspace.path).total)
     return FeatureCache(folder, int(cap), repr((settings.depth, settings.by_brightest)))
 

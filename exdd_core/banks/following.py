@@ -125,7 +125,7 @@ def _changes(target: BankUpdate, wanted: dict[tuple[str, str], Decision], progre
             except BadInput as error:
                 log.warning("%s does not follow decision %d: %s", target.version.name, decision.id, error)
         progress.advance()
-    progress.begin("Fitting the bank to them", 1)
+    progress.begin("Fitting the bank", 1)
     added = [(one, side) for side, each in several.items() for one in each]
     if len(added) == 1 and not gone and not back and target.just_left(*added[0]):
         return target.put_back(added[0][0].image.id, added[0][1])

@@ -62,7 +62,7 @@ def distances(workspace: Workspace, bank: str | None = None) -> Distances:
     detector = load_detector(workspace, workspace.bank(bank).id)
     if not detector.fitted.can_change:
         raise BadInput(
-            "This bank version is imported or of an older kind and has no held-out patches with it; build a new one."
+            "This bank version is imported or in an older format, so it has no held-out patches; build a new one."
         )
     found = {"normal": _of_normals(detector)} | _of_defects(detector)
     found = {name: pair for name, pair in found.items() if len(pair[0])}

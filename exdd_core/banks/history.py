@@ -124,7 +124,7 @@ def _digest(side: str, action: str, rows: bytes, detail: str) -> str:
 
 def _checked(number: int, side: str, action: str, rows: bytes, detail: str, digest: str | None) -> Change:
     """A change from its columns. Raises Damaged where it is not what was written."""
-    what = f"its change {number}, made after the build, is not what it was"
+    what = f"its change {number}, made after the build, has been altered"
     try:
         require(digest in (None, _digest(side, action, rows, detail)), what)
         change = _change(side, action, rows, json.loads(detail))

@@ -39,13 +39,13 @@ class BankOptions(DetectorOptions):
         description="learn from at most M defective parts",
     )
     size: str | None = Field(
-        default=None, description="of the model's input, width x height; default: the data set's"
+        default=None, description="size of the model's input, width x height (default: the data set's)"
     )
     keep_aspect: bool | None = Field(default=None, title="choice to keep the aspect ratio")
     backbone: str | None = Field(default=None, description="default: the workspace's")
-    without_missing: bool = Field(default=False, title="choice to go on without lost or replaced files")
+    without_missing: bool = Field(default=False, title="choice to continue without missing or replaced files")
     fusion: str | None = Field(
-        default=None, description="how distances become a score; default: chosen by what there is"
+        default=None, description="how distances become a score (default: chosen to suit the available data)"
     )
 
     @model_validator(mode="before")
@@ -96,13 +96,15 @@ class BuildOptions(BankOptions):
     """
 
     ABOUT: ClassVar[str] = "A build"
-    positives: str = Field(default="real", description="real, synthetic, both or none; default: real")
+    positives: str = Field(
+        default="real", description="defects to learn from: real, synthetic, both or none (default: real)"
+    )
     false_alarm_rate: float | None = Field(
         default=None,
         gt=0,
         lt=1,
         title="false-alarm rate",
-        description="share of held-out normal images that may lie above the threshold; default: 0.02",
+        description="share of held-out normal images that may lie above the threshold (default: 0.02)",
     )
     activate: bool = True
     who: str = ""
@@ -117,7 +119,9 @@ class BuildOptions(BankOptions):
     @classmethod
     def _check_positives(cls, positives: str) -> str:
         if positives not in POSITIVES:
-            raise BadInput(f'"{positives}" does not say which defects to use; choose {", ".join(POSITIVES)}.')
+            raise BadInput(
+                f'The defects to learn from cannot be "{positives}"; choose {", ".join(POSITIVES)}.'
+            )
         return positives
 
 

@@ -160,7 +160,7 @@ def marked(workspace: Workspace, candidate: Candidate, detector: Detector) -> Ma
 
 def marked_patches(pixels: np.ndarray, mask: np.ndarray, image: BankImage, detector: Detector) -> Marked:
     if mask.shape != pixels.shape[:2]:
-        raise BadInput("The mask has another size than the image; draw it on the image itself.")
+        raise BadInput("The mask is not the size of the image; draw it on the image itself.")
     return Marked.of(image, scoring.features(detector.fitted, pixels), marks(detector.fitted, mask))
 
 

@@ -99,12 +99,12 @@ def choose(name: str = "auto") -> tuple[str, str]:
     """
     if name != "auto":
         _check(name)
-        return name, f"{name} was asked for."
+        return name, f"{name} was requested."
     if _local_file(PREFERRED) or _hub_answers(PREFERRED):
-        return PREFERRED, f"{PREFERRED}, the paper's backbone: its weights can be had on this machine."
+        return PREFERRED, f"{PREFERRED}, the paper's backbone: its weights are available to this machine."
     return EMBEDDED, (
-        f"{EMBEDDED}, the embedded backbone: the weights of {PREFERRED} are neither on this machine nor "
-        "can the torch hub be reached."
+        f"{EMBEDDED}, the embedded backbone: the weights of {PREFERRED} are not on this machine, and the "
+        "torch hub cannot be reached."
     )
 
 
@@ -150,7 +150,9 @@ def _efficientnet_lite0(weights: str | Path | None) -> tuple[dict[str, nn.Module
     ours = {f"{stage} {name}": at for stage, net in stages.items() for name, at in net.state_dict().items()}
     first = list(state.values())[: len(ours)]
     if [value.shape for value in first] != [value.shape for value in ours.values()]:
-        raise BadInput(f"{file} does not hold the weights of {EMBEDDED}; give none to use the embedded ones.")
+        raise BadInput(
+            f"{file} does not hold the weights of {EMBEDDED}; leave it out to use the embedded ones."
+        )
     for at, value in zip(ours.values(), first, strict=True):
         at.copy_(value)
     return stages, f"from {file}" if weights else f"embedded: package {package} {metadata.version(package)}"
@@ -178,7 +180,7 @@ def _resnet(name: str, weights: str | Path | None) -> tuple[Any, str]:
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
-        raise BadInput(f"{file} does not hold the weights of {name} as torchvision keeps them.") from error
+        raise BadInput(f"{file} does not hold the weights of {name} in torchvision's format.") from error
     return network, source
 
 
@@ -189,10 +191,10 @@ def _read_state(file: Path, name: str) -> dict[str, torch.Tensor]:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many unrelated types for a file that it did not write
         raise BadInput(
-            f"{file} cannot be read as the weights of {name}; give a PyTorch state dict."
+            f"{file} cannot be read as the weights of {name}; use a PyTorch state dict."
         ) from error
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
-        raise BadInput(f"{file} holds no state dict of {name} but something else; give a PyTorch state dict.")
+        raise BadInput(f"{file} does not contain a state dict of {name}; use a PyTorch state dict.")
     return state
 
 

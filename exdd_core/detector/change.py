@@ -88,7 +88,7 @@ def additions(fitted: Fitted, several: Sequence[Marked], side: str = "positive")
     for marked in several:
         if not np.isfinite(marked.rows).all():
             raise BadInput(
-                f"The network's features of {marked.image.id} are no finite numbers, so no bank can hold them."
+                f"The network's features of {marked.image.id} are not finite, so no bank can hold them."
             )
         if side == "negative":
             use = _counts(fitted, marked)

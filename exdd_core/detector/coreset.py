@@ -91,7 +91,7 @@ def _tensor(rows: np.ndarray) -> torch.Tensor:
 def check_size(size: int, n: int) -> None:
     """Raise BadInput where a coreset of `size` rows cannot be taken from n."""
     if not 1 <= size <= n:
-        raise BadInput(f"A coreset of {size} rows cannot be taken from {n}; ask for between 1 and {n}.")
+        raise BadInput(f"A coreset of {size} rows cannot be taken from {n}; choose a number from 1 to {n}.")
 
 
 def covering_radius(features: np.ndarray, rows: np.ndarray) -> float:

@@ -42,7 +42,8 @@ def coreset_of_blocks(
     check_size(size, count)
     if size > MOST_ROWS:
         raise BadInput(
-            f"{size:,} of {count:,} patches are to be kept, and a bank holds {MOST_ROWS:,}; choose a smaller share."
+            f"{size:,} of {count:,} patches would be kept, but a bank holds at most {MOST_ROWS:,}; choose a "
+            "smaller share."
         )
     if count <= MOST_ROWS:
         projected = project_blocks(blocks, count, dimension, PROJECTION_DIM, seed)

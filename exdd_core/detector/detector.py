@@ -135,7 +135,7 @@ class Detector:
         """Where the threshold lies, for `with_threshold`, that at most the share `rate` of normal images exceed, as
         `thresholds.conformal_threshold` sets it. Raises BadInput for a rate outside 0 to 1 and an old version."""
         if not 0 < rate < 1:
-            raise BadInput(f"The false-alarm rate is {rate:g}; give a number between 0 and 1.")
+            raise BadInput(f"The false-alarm rate is {rate:g}; it must be a number between 0 and 1.")
         scores = fit_models.usual_scores(self.fitted)
         limit, _ = thresholds.conformal_threshold(scores, self.fitted.held.parts, rate)
         return self.fusions[self.fusion.name][1].calibrated(limit)

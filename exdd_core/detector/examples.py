@@ -100,8 +100,8 @@ class PatchSet:
         """Raise BadInput where nothing can be learned from an image, see `without_numbers`."""
         if unknown := [self.images[i].id for i in self.without_numbers()]:
             raise BadInput(
-                f"The network's features of {listed(unknown)} are no finite numbers, so nothing is learned from it; "
-                "retire it and try again."
+                f"The network's features of {listed(unknown)} are not finite, so nothing can be learned from "
+                "it; retire it and try again."
             )
 
     def take(self, numbers: Sequence[int] | np.ndarray) -> PatchSet:
@@ -249,7 +249,7 @@ def _mask(image: TrainingImage) -> np.ndarray:
     if isinstance(mask, str | Path):
         mask = images.read_mask(mask, shape)
     elif mask is not None and mask.shape != shape:
-        raise BadInput(f"The mask of {image.id} has another size than the image; give one of the same size.")
+        raise BadInput(f"The mask of {image.id} is not the size of the image; use one of the same size.")
     assert mask is not None
     return mask
 

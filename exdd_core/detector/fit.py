@@ -59,7 +59,7 @@ def fit(
     for image in defects:
         if image.mask is None:
             raise BadInput(
-                f"{image.id} has no mask, so its defect cannot be placed; give it one or leave it out."
+                f"{image.id} has no mask, so its defect cannot be located; add a mask or leave the image out."
             )
     setup, settings = fitted.setup, fitted.setup.settings
     everything = patch_set(

@@ -116,7 +116,7 @@ def usual_scores(fitted: Fitted) -> np.ndarray:
     """
     if not fitted.can_change:
         raise BadInput(
-            "This bank version is imported or too old to tell scores of normal images; build a new one."
+            "This bank version was imported or is too old, so it has no scores of normal images; build a new one."
         )
     fitted = fit_discriminants(follow(fitted))
     return _normal_scores(fitted, fitted.models.fusion, held_out_distances(fitted))[1].scores
@@ -227,7 +227,7 @@ def with_fitted(fitted: Fitted, name: str) -> Fitted:
     if needed <= fitted.defective_parts and fitted.can_change:
         return _fit_named(fit_discriminants(follow(fitted)), [name], Progress())
     raise BadInput(
-        f"The fusion {name} needs defects of {needed} or more physical parts, and the positive bank has "
+        f"The fusion {name} needs defects of {needed} or more physical parts, but the positive bank has "
         f"{fitted.defective_parts}; choose another fusion or build with more defects."
     )
 

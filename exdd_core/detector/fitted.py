@@ -25,7 +25,7 @@ from exdd_core.detector.transfer import Paintings
 from exdd_core.errors import BadInput
 from exdd_core.region import Region
 
-FIXED = "imported or of an older kind, whose banks cannot be changed"
+FIXED = "imported or in an older format, so its banks cannot be changed"
 
 
 @dataclass(frozen=True)

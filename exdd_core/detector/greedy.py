@@ -95,7 +95,7 @@ class Greedy:
             middle = (total / self.n).float()
         if not torch.isfinite(middle).all():
             raise BadInput(
-                "Some features are not finite numbers, so no coreset can be taken; rebuild them from the images."
+                "Some features are not finite, so no coreset can be selected; compute them from the images again."
             )
         return middle
 

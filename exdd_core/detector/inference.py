@@ -112,7 +112,7 @@ def asked() -> str:
     """What EXDD_ENGINE says: "torch", "openvino" or "auto"; "auto" where it is not set. Raises BadInput for others."""
     name = os.environ.get(SWITCH, "").strip().lower() or AUTO
     if name not in (TORCH, OPENVINO, AUTO):
-        raise BadInput(f"{SWITCH} is '{name}', which is no engine; set it to auto, openvino or torch.")
+        raise BadInput(f"{SWITCH} is '{name}', which is not an engine; set it to auto, openvino or torch.")
     return name
 
 

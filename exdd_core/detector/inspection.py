@@ -251,8 +251,9 @@ class Inspection:
         """One sentence that explains the verdict."""
         if not self.is_judged:
             return (
-                "Cannot judge: the score or the heatmap of this image is no finite number, so it says nothing; look "
-                "at the image yourself, and build the bank again if others are like it."
+                "Cannot judge: the score or the heatmap of this image is not finite, so there is no "
+                "verdict; inspect the image yourself, and build the bank again if other images have the "
+                "same problem."
             )
         y, x = self.peak
         matches = self.at(y, x)
@@ -266,7 +267,7 @@ class Inspection:
             else:
                 place += f" and farther from the nearest known defect, the {known}, than from normal surface"
                 if self.direction is not None and self.direction[matches.row, matches.column] > 0:
-                    place += ", yet the direction learned from all known defects points to one here"
+                    place += ", yet the direction learned from all known defects points to a defect here"
         return f"{REASONS[self.verdict]}{place}."
 
     def _match(self, bank: Bank, rows: np.ndarray, distances: np.ndarray, row: int, column: int) -> Match:

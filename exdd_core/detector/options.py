@@ -13,7 +13,7 @@ from exdd_core.spec import Spec
 
 
 def _share(bank: str, patches: str) -> Any:
-    title, description = f"{bank} kept share", f"share of {patches} patches kept, above 0 to 1"
+    title, description = f"{bank} kept share", f"share of {patches} patches to keep, above 0 and up to 1"
     return Field(default=None, gt=0, le=1, title=title, description=description)
 
 
@@ -26,7 +26,10 @@ class DetectorOptions(Spec):
     """
 
     seed: int = Field(
-        default=0, ge=0, title="seed", description="of the rows that are kept and of the folds; default: 0"
+        default=0,
+        ge=0,
+        title="seed",
+        description="seed for choosing the rows to keep and the folds (default: 0)",
     )
     negative_ratio: float | None = _share("negative", "normal")
     positive_ratio: float | None = _share("positive", "defect")
@@ -35,18 +38,19 @@ class DetectorOptions(Spec):
         gt=0,
         le=1,
         title="likeness of painted defects",
-        description="how much painted defects look like yours, above 0 to 1; counts until real ones check it",
+        description="how much painted defects look like yours, above 0 and up to 1; used until real defects "
+        "can check it",
     )
     region_area: int | None = Field(
         default=None,
         ge=0,
         title="smallest region",
-        description="leave out regions of fewer pixels of the model's input; default: 0",
+        description="leave out regions with fewer pixels (of the model's input) than this (default: 0)",
     )
     region_gap: int | None = Field(
         default=None,
         ge=0,
         le=1000,
         title="gap between regions",
-        description="join regions with at most this many pixels of the model's input between them; default: 0",
+        description="join regions that are at most this many pixels (of the model's input) apart (default: 0)",
     )

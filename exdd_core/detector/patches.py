@@ -206,8 +206,8 @@ def _halved(count: int, size: Size, error: Exception) -> int:
     """The images of the next batches after `count` at once filled the memory of the GPU."""
     if count == 1:
         raise BadInput(
-            f"The memory of the GPU is too small for one image at {size}; end other programs that use it, or "
-            "choose a smaller size."
+            f"The GPU does not have enough memory for one image at {size}; close other programs that use it, "
+            "or choose a smaller size."
         ) from error
     torch.cuda.empty_cache()
     return count // 2
@@ -234,7 +234,7 @@ def inside(
     counts = covered(region.share(size, shape), grid) >= HALF
     if not counts.any():
         raise BadInput(
-            f"The region of interest covers half of no patch at {size}; "
+            f"The region of interest does not cover half of any patch at {size}; "
             "draw it larger, or build at a larger size."
         )
     return counts

@@ -83,7 +83,9 @@ class Settings:
             region_gap=self.region_gap,
         )
         if not 0 < self.false_alarm_rate < 1:
-            raise BadInput(f"The false-alarm rate is {self.false_alarm_rate}; give a number between 0 and 1.")
+            raise BadInput(
+                f"The false-alarm rate is {self.false_alarm_rate}; it must be a number between 0 and 1."
+            )
         if self.fusion != "auto":
             fusion.by_name(self.fusion)
 

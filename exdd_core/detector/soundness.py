@@ -34,7 +34,7 @@ def require_bank_arrays(name: str, arrays: dict[str, np.ndarray], images: int) -
     )
     same = position.dtype == np.int16 and position.shape == (len(rows), 2)
     require(same, f"the positions in {name} are not int16 (n, 2)")
-    require(bool(np.isfinite(rows).all()), f"{name} holds features that are no finite numbers")
+    require(bool(np.isfinite(rows).all()), f"{name} holds features that are not finite")
     named = not len(image) or 0 <= image.min() <= image.max() < images
     require(bool(named), f"{name} holds rows of images that it does not name")
     around = arrays.get("beside")
@@ -43,4 +43,4 @@ def require_bank_arrays(name: str, arrays: dict[str, np.ndarray], images: int) -
         require(fits, f"the surroundings in {name} are not float32 (n, e)")
         there = np.isfinite(around)  # a row whose surroundings are not known has NaN in every column
         whole = there.all(1) | np.isnan(around).all(1)
-        require(bool(whole.all()), f"{name} holds surroundings that are no finite numbers")
+        require(bool(whole.all()), f"{name} holds surroundings that are not finite")

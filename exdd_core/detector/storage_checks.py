@@ -27,7 +27,7 @@ def require_sound(fitted: Fitted) -> None:
     require(len(banks.negative) > 0, "the negative bank has no rows")
     stand_for = examples.stand_for
     require(len(stand_for) in (0, len(examples.unmarked)), "the unmarked examples have weights of other rows")
-    require(bool(np.isfinite(stand_for).all()), "weights of unmarked examples are no finite numbers")
+    require(bool(np.isfinite(stand_for).all()), "weights of unmarked examples are not finite")
     for name, (_, calibration) in fitted.models.fusions.items():
         require_calibration(name, calibration)
     _require_models(fitted)
@@ -48,7 +48,7 @@ def require_calibration(name: str, calibration: Calibration) -> None:
     needed = (c.median, c.threshold, c.map_median, c.map_threshold, c.usual_distance)
     more = [value for pair in (c.odds, c.patch_odds) if pair is not None for value in pair]
     finite = all(math.isfinite(value) for value in (*needed, *more))
-    require(finite and not math.isnan(c.doubt), f"the calibration of {name} holds no finite numbers")
+    require(finite and not math.isnan(c.doubt), f"the calibration of {name} is not finite")
 
 
 def _require_models(fitted: Fitted) -> None:
@@ -67,10 +67,10 @@ def _require_models(fitted: Fitted) -> None:
 def _require_reference(fitted: Fitted) -> None:
     reference = fitted.reference
     values = (reference.radius, reference.too_normal, reference.visible_from, reference.radius_of_full)
-    require(all(0 <= value < math.inf for value in values), "the reference distances are no finite numbers")
+    require(all(0 <= value < math.inf for value in values), "the reference distances are not finite")
     for kept in (fitted.refit.defect_distances, fitted.refit.unmarked_distances):
         for distances in kept.values():
-            require(bool((distances >= 0).all()), "distances of training patches are no numbers")
+            require(bool((distances >= 0).all()), "distances of training patches are not numbers")
 
 
 def _require_held_out(held: HeldOut, negative: Bank, positive: Bank | None, grid: tuple[int, int]) -> None:
@@ -91,4 +91,4 @@ def _require_neighbours(name: str, found: Neighbours, m: int, n: int, rows: int)
     require(fits, f"the {name} neighbours of held-out images are not float32 and int32 (m, n, k)")
     if distances.size:
         there = -1 <= numbers.min() <= numbers.max() < rows and bool((distances >= 0).all())
-        require(bool(there), f"the {name} neighbours of held-out images name rows that are not there")
+        require(bool(there), f"the {name} neighbours of held-out images name rows that do not exist")

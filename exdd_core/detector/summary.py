@@ -82,7 +82,7 @@ def notes(fitted: Fitted, larger: str = "") -> list[str]:
     lie = "outside the region of interest and teach"
     look = "like normal surface everywhere and teach"
     words = {
-        EMPTY: ("mask marks nothing, so its defect teaches", "masks mark nothing, so their defects teach"),
+        EMPTY: ("mask is empty, so its defect teaches", "masks are empty, so their defects teach"),
         OUTSIDE: (f"defect lies {lie}es", f"defects lie {lie}"),
         "plain": (f"defect looks {look}es", f"defects look {look}"),
     }
@@ -95,5 +95,8 @@ def notes(fitted: Fitted, larger: str = "") -> list[str]:
         )
     said += [one.sentence() for one in fitted.models.paintings]
     if said and fitted.banks.positive is None:
-        said.insert(0, "No defect teaches the positive bank, so this is PatchCore.")
+        said.insert(
+            0,
+            "No defect teaches the positive bank, so this version only compares with normal surface (PatchCore).",
+        )
     return said

@@ -118,29 +118,32 @@ class Paintings:
 
     def sentence(self) -> str:
         """What these paintings find of the known real defects, and what they count for."""
-        name = f"{count(self.images, 'painting')} by {self.engine or 'an engine that was not noted'}"
+        name = f"{count(self.images, 'painting')} by {self.engine or 'an unknown engine'}"
         several, tried, weight = self.images > 1, self.transfer(), self.weight() * self.share
         percent = f"{100 * weight:.0f} %"
         if tried is None:
             counts, little = (
                 "count" if several else "counts",
-                "for little" if weight <= 0 else f"by {percent}",
+                "for little" if weight <= 0 else f"for {percent}",
             )
             if weight >= 1:
-                return f"{name} {counts} in full by your word; no real defect is known that could check it."
+                return (
+                    f"{name} {counts} in full because you said that they look like your defects; there is no real "
+                    "defect to check this against."
+                )
             return (
-                f"{name} {counts} {little}, as no real defect is known that could check it: import or mark one, or say "
-                "how much paintings look like your defects."
+                f"{name} {counts} {little}, because there is no real defect to check them against: import or "
+                "mark one, or set how much painted defects look like yours."
             )
         parts = count(len(self.found), "defective part")
         earned = f"have at most {percent} of the weight of all defects"
         if weight in (0, 1):
             earned = "count in full" if weight else "count for nothing"
         if weight == 0 and not self.idle:
-            earned = "count among the nearest defects alone until larger or more ones are known"
+            earned = "count only as nearest defects until more or larger real defects are known"
         return (
             f"{name} {'find' if several else 'finds'} {self.seen} of {parts} by themselves, so they {earned} "
-            f"(transfer {tried:.2f}, of which 0.50 is chance)."
+            f"(transfer {tried:.2f}; 0.50 is chance)."
         )
 
 

@@ -127,7 +127,7 @@ class _HeldOutImages:
             return ["None of these images has a defect: only false alarms can be counted."]
         if not self.enough:
             return [
-                f"With {normal} normal and {defective} defective parts intervals are rough and differences "
+                f"With {normal} normal and {defective} defective parts, intervals are rough and differences "
                 "prove nothing."
             ]
         return []
@@ -146,7 +146,7 @@ def _replicates(
     measured: Mapping[str, Sequence[Measured]], progress: Progress
 ) -> dict[str, dict[str, np.ndarray]]:
     """{method: {metric: replicates}}, see `resampling.replicates`."""
-    progress.begin("Drawing parts anew for intervals", len(measured))
+    progress.begin("Resampling parts for intervals", len(measured))
     found = {}
     for name, each in measured.items():
         found[name] = resampling.replicates([m.contributions for m in each])

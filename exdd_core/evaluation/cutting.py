@@ -39,7 +39,7 @@ def by_cost(scores: np.ndarray, labels: np.ndarray, parts: Sequence[str], miss: 
     scores: float (n,). labels: bool (n,), True for defective. Raises BadInput without images of both kinds.
     """
     if not 0 < miss <= 1e6:
-        raise BadInput(f"A missed defect cannot cost {miss:g} false alarms; give a number above 0.")
+        raise BadInput(f"A missed defect cannot cost {miss:g} false alarms; choose a number above 0.")
     return _cut(scores, labels, parts, lambda missed, false, found: missed * miss + false)
 
 
@@ -68,7 +68,7 @@ Loss = Callable[
 def _cut(scores: np.ndarray, labels: np.ndarray, parts: Sequence[str], loss: Loss) -> Cut:
     if not labels.any() or labels.all():
         raise BadInput(
-            "Scores of known normal and of known defective images are needed; score such a list first."
+            "Scores of both known normal and known defective images are needed; score a list that has both first."
         )
     steps = np.unique(scores)
     between = (steps[:-1] + steps[1:]) / 2

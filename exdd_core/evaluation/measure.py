@@ -93,7 +93,7 @@ def evaluate_methods(
     first = next(iter(detectors.values()))
     if any(reading_of(d, rows) != reading_of(first, rows) for d in detectors.values()):
         raise BadInput(
-            "These bank versions look at images in different ways; compare ones of one backbone, size, "
+            "These bank versions read images differently; compare versions with the same backbone, size, "
             "bit depth and region of interest."
         )
     rows, left_out = without_outside(rows, first.region)

@@ -135,8 +135,8 @@ def threshold_at(normal_scores: np.ndarray, rate: float) -> float:
     """
     if not 0 <= rate < 1 or not len(normal_scores):
         raise BadInput(
-            f"A false-alarm rate of {rate} cannot be read off {len(normal_scores)} normal images; "
-            "give a share from 0 to below 1 and images without a defect."
+            f"A false-alarm rate of {rate} cannot be measured on {len(normal_scores)} normal images; use a "
+            "share from 0 to below 1 and images without a defect."
         )
     falling = np.sort(normal_scores)[::-1]
     return float(falling[math.floor(rate * len(falling) + 1e-9)])

@@ -63,7 +63,7 @@ def require_measurable(rows: Sequence[Labelled], rate: float = 0.0) -> None:
     normal = sum(row.label != "defect" for row in rows)
     if not normal:
         raise BadInput(
-            "There is no normal image to test with, so no false alarm can be counted; import some."
+            "There is no normal image to test with, so false alarms cannot be counted; import normal images."
         )
     threshold_at(np.zeros(normal), rate)
 
@@ -159,7 +159,7 @@ def judgeable(rows: Sequence[Labelled], read: TestImages) -> tuple[Sequence[Labe
     kept = [i for i in range(len(rows)) if i not in unknown]
     words = "image cannot be judged and is left out", "images cannot be judged and are left out"
     named = listed([rows[i].id for i in sorted(unknown)])
-    said = f"{count(len(unknown), *words)}, as features of it are no finite numbers: {named}."
+    said = f"{count(len(unknown), *words)}, as its features are not finite: {named}."
     return [rows[i] for i in kept], read.take(kept), [said]
 
 

@@ -84,7 +84,7 @@ def _reliability(run: Run, told: Mapping[str, Reliability], things: str) -> go.F
             marker={"size": [5 + 3 * math.log10(n) for n in count], "opacity": 0.7},
             text=[f"{n:,} {things}" for n in count],
         )
-    _axes(figure, "probability of a defect that is said", f"defects among these {things}, share")
+    _axes(figure, "stated probability of a defect", f"defects among these {things}, share")
     figure.update_xaxes(range=[-0.02, 1.02])
     figure.update_yaxes(range=[-0.02, 1.05])
     return figure
@@ -97,7 +97,7 @@ def sweep_curves(run: Run) -> dict[str, go.Figure]:
     Raises BadInput for a run of another kind.
     """
     if run.kind != "sweep" or not run.result.get("methods"):
-        raise BadInput(f'"{run.title}" is no sweep with anything measured; measure one with "sweep".')
+        raise BadInput(f'"{run.title}" is not a sweep with results; run one with "sweep".')
     return {metric: _sweep_curve(run, metric) for metric in names.METRIC_TITLES}
 
 
@@ -172,7 +172,7 @@ def _axes(figure: go.Figure, x: str, y: str) -> None:
 def labels_of(run: Run) -> np.ndarray:
     """bool (n,), True for defective images. Raises BadInput for a run without scores of images."""
     if not run.result.get("calibrated"):
-        raise BadInput(f'"{run.title}" keeps no scores of images; choose an evaluation.')
+        raise BadInput(f'"{run.title}" has no image scores; choose an evaluation.')
     return np.array([label == "defect" for label in run.result["per_image"]["label"]])
 
 

@@ -54,7 +54,7 @@ def thumbnails(
     state: of the data set, which says what mask an image had; None: the present one.
     """
     made = {}
-    progress.begin("Making small pictures", len(ids))
+    progress.begin("Creating thumbnails", len(ids))
     for id in ids:
         progress.advance()
         try:
@@ -105,7 +105,9 @@ def figure_two(
     """
     banks, progress = runs.banks_of(run), progress or Progress()
     if not banks:
-        raise BadInput(f'"{run.title}" names no bank version; make the figure of Table 1 or of a test split.')
+        raise BadInput(
+            f'"{run.title}" does not name a bank version; create the figure from Table 1 or from a test split.'
+        )
     changes = run_differences.changes_of(run)
     detectors = {name: load_detector(workspace, bank, changes.get(name)) for name, bank in banks.items()}
     if fusion := run.spec.get("fusion"):
@@ -168,6 +170,6 @@ def write_figure(sheet: np.ndarray, path: Path) -> None:
     """Write a sheet as PNG or PDF, by the ending of the name. Raises BadInput for another ending."""
     kind = {".png": "PNG", ".pdf": "PDF"}.get(path.suffix.lower())
     if kind is None:
-        raise BadInput(f"{path.name} is neither a .png nor a .pdf file; name one of these.")
+        raise BadInput(f"{path.name} is neither a .png nor a .pdf file; use one of these.")
     with files.whole(path) as place:
         Image.fromarray(sheet).save(place, format=kind, resolution=150.0)

@@ -97,7 +97,7 @@ def write_html(workspace: Workspace, run: Run, path: Path, progress: Progress | 
     filled = {
         "TITLE": html.escape(run.title),
         "RECORD": html.escape(json.dumps(record, indent=2)),
-        "MADE": html.escape(f"Measured {_when(run.created)} in {run.seconds:.0f} s, kept as {run.id}."),
+        "MADE": html.escape(f"Measured {_when(run.created)} in {run.seconds:.0f} s, saved as {run.id}."),
         "AGAIN": html.escape(f"python -m exdd_core runs rerun {run.id} --workspace {workspace.path}"),
         "STYLE": (ASSETS / "measured.css").read_text("utf-8"),
         "DATA": json.dumps(runs.strict(data)).replace(

@@ -62,7 +62,7 @@ def other_images(first: Run, second: Run) -> str:
     both = len(ids[0] & ids[1])
     return (
         f"They did not measure the same images: {len(ids[0])} and {len(ids[1])}, {both} of them in both; "
-        "figures may differ for that alone."
+        "figures may differ for that reason alone."
     )
 
 

@@ -22,7 +22,7 @@ class _Measured(BankOptions):
 
     model_config = ConfigDict(extra="ignore")
     ABOUT: ClassVar[str] = "A measurement"
-    rate: float | None = Field(default=None, ge=0, lt=1, title="rate of false alarms")
+    rate: float | None = Field(default=None, ge=0, lt=1, title="false-alarm rate")
     folds: int | None = Field(default=None, ge=2, title="number of folds")
 
 
@@ -56,6 +56,6 @@ class SweepSpec(_Measured):
     synthetic: ids of accepted ones to draw from; None is all.
     """
 
-    counts: list[int] = Field(title="counts of synthetic defects")
+    counts: list[int] = Field(title="numbers of synthetic defects")
     seeds: int = Field(ge=1, title="number of draws")
     synthetic: list[str] | None = None

@@ -78,8 +78,8 @@ def require_accepted(workspace: Workspace, dataset: str, counts: Sequence[int]) 
     there = accepted(workspace, dataset)
     if max(counts) > there:
         raise BadInput(
-            f"{max(counts)} synthetic defects are asked for and {there} are accepted; "
-            "accept more in Curate, or give smaller counts."
+            f"{max(counts)} synthetic defects are needed, but only {there} are accepted; accept more in "
+            "Curate, or choose smaller numbers."
         )
 
 

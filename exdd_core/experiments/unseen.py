@@ -32,7 +32,7 @@ def unseen_images(
 
     rows = workspace.images(dataset, split="test", state=state)
     if not rows:
-        raise BadInput(f'The data set "{dataset}" has no test images; measure it by folds instead.')
+        raise BadInput(f'The data set "{dataset}" has no test images; measure it with folds instead.')
     known_groups = {found.detail["group"] for found in teachers.marked_images(workspace, dataset).values()}
     trained = {row.id for row in workspace.images(dataset, split="train", state=state)}
     for image in known:  # also marks that were undone after the version was built
@@ -41,10 +41,10 @@ def unseen_images(
     left = [row for row in rows if row.group not in known_groups]
     if not left:
         raise BadInput(
-            f'A bank was built from the part of every test image of "{dataset}"; none is left to measure with.'
+            f'Banks were built from the parts of all test images of "{dataset}"; none is left to measure with.'
         )
     out = len(rows) - len(left)
-    return left, f"{out} test images are left out: a bank was built from their parts." if out else ""
+    return left, f"{out} test images are left out because a bank was built from their parts." if out else ""
 
 
 def accepted_by_id(accepted: Sequence[TrainingImage], wanted: Sequence[str] | None) -> list[TrainingImage]:
@@ -56,7 +56,7 @@ def accepted_by_id(accepted: Sequence[TrainingImage], wanted: Sequence[str] | No
     if gone:
         raise BadInput(
             f"{len(gone)} of the {len(wanted)} synthetic defects of that measurement are no longer accepted; "
-            "accept them again in Curate, or measure anew."
+            "accept them again in Curate, or start a new measurement."
         )
     return [there[id] for id in wanted]
 

@@ -37,7 +37,7 @@ def start(shared: Evaluate, asked: questions.Start) -> Answer:
             spec |= {"folds": whole(asked.folds, "folds", 2, 50)}
             spec |= {"seed": whole(asked.seed or "0", "seed", 0, 2**31 - 1)}
         elif not image_windows.count(workspace, image_windows.Which(dataset, "test")):
-            raise BadInput(f'The data set "{dataset}" has no test images; measure it by folds instead.')
+            raise BadInput(f'The data set "{dataset}" has no test images; measure it with folds instead.')
         if kind == "evaluate" and "folds" not in spec:
             bank = workspace.bank(asked.bank or None)
             spec |= {"bank": bank.id, "dataset": bank.dataset}

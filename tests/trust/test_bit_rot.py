@@ -100,11 +100,11 @@ def test_a_version_from_before_digests_gets_them_at_first_use_and_that_is_said(w
 @pytest.mark.parametrize(
     ("name", "array", "value", "said"),
     [
-        ("positive", "rows", np.nan, "no finite numbers"),
-        ("negative", "rows", np.inf, "no finite numbers"),
+        ("positive", "rows", np.nan, "not finite"),
+        ("negative", "rows", np.inf, "not finite"),
         ("negative", "image", 10_000, "does not name"),
         ("negative", "position", 500, "outside the patch grid"),
-        ("defects", "beside", np.inf, "no finite numbers"),
+        ("defects", "beside", np.inf, "not finite"),
         ("held_out", "negative_rows", 10**6, "not there"),
         ("held_out", "negative_distances", np.nan, "not there"),
         ("direction", "own", np.nan, "discriminant"),
@@ -259,7 +259,7 @@ def test_a_damaged_map_is_said_to_be_damaged(workspace):
     with files.sealed(kept) as place:
         np.savez(place.open("wb"), place=np.zeros((1, 2)))
     flip(kept, 100)
-    with pytest.raises(BadInput, match="was damaged and is gone"):
+    with pytest.raises(BadInput, match="was damaged and has been removed"):
         bank_map.map_bank(workspace, method="umap")
-    with pytest.raises(BadInput, match="is not made yet"):
+    with pytest.raises(BadInput, match="does not exist yet"):
         bank_map.map_bank(workspace, method="umap")

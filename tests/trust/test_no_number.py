@@ -109,10 +109,10 @@ def test_evaluation_leaves_out_what_cannot_be_judged_and_says_so(workspace, over
 def test_what_is_no_number_never_gets_into_a_bank(workspace, overflowing, tmp_path):
     first = next(row for row in workspace.images("plates", split="train") if row.label == "normal")
     imported_white(workspace, first.path)
-    with pytest.raises(BadInput, match=f"{first.id}.*no finite numbers"):
+    with pytest.raises(BadInput, match=f"{first.id}.*not finite"):
         build_bank(workspace)
     (tmp_path / "white.png").write_bytes(encode_png(WHITE))
     review = Review(workspace)
     (id,), _ = review.add_files([(tmp_path / "white.png", "white.png")])
-    with pytest.raises(BadInput, match="no finite numbers"):
+    with pytest.raises(BadInput, match="not finite"):
         review.mark_missed(id, np.eye(48, 64, dtype=bool), "Ada")

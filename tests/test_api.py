@@ -180,7 +180,9 @@ def test_the_round_that_is_documented_with_curl(
     assert told["blame"]["version"] == "v1" and told["blame"]["tried"] == 2 and not told["blame"]["lost"]
     first = told["blame"]["images"][0]
     assert (
-        first["side"] == "negative" and first["patches"] > 0 and first["sentence"].endswith("hide a defect?")
+        first["side"] == "negative"
+        and first["patches"] > 0
+        and first["sentence"].endswith("contain an unmarked defect?")
     )
     built = told["built"]["result"]
     assert (
@@ -351,7 +353,7 @@ def test_what_cannot_be_done_is_one_sentence(
     away = str(workspace.path)
     for client, method, path, more, status, said in (
         (ann, "get", "regions?image=nothing", {}, 400, "There is no image"),
-        (ann, "get", "regions?image=file:/etc/passwd", {}, 400, "/etc/passwd is in none of the lists"),
+        (ann, "get", "regions?image=file:/etc/passwd", {}, 400, "/etc/passwd is not in any list"),
         (ann, "get", "regions?image=x&bank=v99", {}, 400, "v99"),
         (ann, "get", "regions", {}, 422, 'This call needs "image"; give it.'),
         (ann, "get", "nothing", {}, 404, "openapi.json lists all"),

@@ -264,7 +264,7 @@ def test_decisions_are_remembered_with_who_when_and_what(workspace):
     assert next(i for i in bank.images if i.id == first).defect_type == "long bar"
     curation.undo_last(workspace, "Ben")
     assert candidates.get(workspace, second).status == "pending"
-    with pytest.raises(BadInput, match="nothing of yours"):
+    with pytest.raises(BadInput, match="no decision to undo"):
         curation.undo_last(workspace, "Ben")
 
 
@@ -273,7 +273,7 @@ def test_nothing_is_taken_back_twice_or_out_of_order(workspace):
     curation.set_type(workspace, [first], "bar", "Anna")
     curation.accept(workspace, [first], "Anna")
     accepted, typed = decisions.history(workspace, first)[:2]
-    with pytest.raises(BadInput, match="take that back first"):
+    with pytest.raises(BadInput, match="undo that decision first"):
         curation.undo(workspace, typed.id, "Anna")
     curation.undo(workspace, accepted.id, "Ben")
     with pytest.raises(BadInput, match="already"):
@@ -428,7 +428,7 @@ def test_a_missed_defect_goes_into_the_positive_bank_and_out_of_evaluation(works
     rebuilt = build_bank(workspace, negative_ratio=0.2)
     assert row.id in positive_ids(workspace) and rebuilt.active
     undone = curation.undo_last(workspace, "Anna")
-    assert undone.sentence.startswith("Took back the decision on 1 image")
+    assert undone.sentence.startswith("Undid the decision on 1 image")
     assert row.id not in positive_ids(workspace) and not teachers.marked_images(workspace, "plates")
 
 

@@ -38,7 +38,7 @@ def own(built: Path, tmp_path: Path) -> Workspace:
 def test_blame_begins_with_the_good_image_that_hides_a_defect(
     own: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert blaming.blame(own).sentence == "Nothing is marked that v1 could be blamed for."
+    assert blaming.blame(own).sentence == "There is no marked image to trace back to v1."
     hides, missed, other = [row for row in own.images("plates", split="test") if row.label == "defect"][:3]
     masks = [read_mask(row.mask, (row.height, row.width)) for row in (hides, missed, other) if row.mask]
     curation.mark_false_alarm(
@@ -57,7 +57,8 @@ def test_blame_begins_with_the_good_image_that_hides_a_defect(
     place = ["--workspace", str(own.path)]
     assert cli.main(["banks", "blame", *place]) == 0
     assert (
-        f"{hides.id}: nearest to {first.patches} patches of 2 missed defects, by" in capsys.readouterr().out
+        f"{hides.id}: the nearest image to {first.patches} patches of 2 missed defects, "
+        in capsys.readouterr().out
     )
     assert cli.main(["banks", "blame", "--most", "1", "--json", *place]) == 0
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
@@ -74,7 +75,7 @@ def test_a_worse_version_is_held_back_and_says_by_which_images(
     dataset, place = own.dataset().name, ["--workspace", str(own.path)]
     worse = build_bank(own, negative_ratio=0.2, activate=False)
     unmarked = gate.look(own, worse.id)
-    assert not unmarked.holds and unmarked.sentence.endswith("was tried on no image: none is marked.")
+    assert not unmarked.holds and unmarked.sentence.endswith("was not tested on any image: none is marked.")
     defect = next(row for row in own.images(dataset, split="test") if row.label == "defect")
     assert defect.mask is not None
     mask = read_mask(defect.mask, (defect.height, defect.width))
@@ -116,7 +117,7 @@ def test_a_worse_version_is_held_back_and_says_by_which_images(
     left = gate.look(own, worse.id)
     assert (
         len(left.images) == 1
-        and left.lines[-1] == f"{left.lost[0]}: not tried, as its file or the mask of its mark is gone"
+        and left.lines[-1] == f"{left.lost[0]}: not tested because its file or its mark's mask is missing"
     )
 
 

@@ -380,7 +380,7 @@ def test_a_job_that_runs_at_two_crashes_in_a_row_waits_for_a_person(
         taken = running._first(workspace)
         assert taken and taken.id == behind.id  # and holds nobody up
         stopped = jobs.get(workspace, deadly.id)
-        assert stopped.state == "interrupted" and "ended twice while this ran" in stopped.text
+        assert stopped.state == "interrupted" and "stopped twice while this job ran" in stopped.text
         assert jobs.resume(workspace, deadly.id).state == "queued"
 
 
@@ -457,7 +457,7 @@ def test_a_command_waits_for_its_turn_and_is_on_the_list(workspace: Workspace, k
         told: list[str] = []
         progress = Progress(lambda progress: told.append(progress.text))
         assert jobs.run_here(workspace, name, "Mine", {}, progress) == {"here": os.getpid()}
-        assert states == ["running"] and "Waiting for other jobs to end" in told
+        assert states == ["running"] and "Waiting for other jobs to finish" in told
         assert [(j.title, j.state) for j in jobs.listed(workspace)] == [("Mine", "done"), ("Theirs", "done")]
 
 

@@ -57,7 +57,7 @@ def test_a_defect_that_nobody_sees_is_not_visible(workspace):
     found = Judge(workspace).quality(paint(workspace, 60, strength=0).id)
     assert found.visible.light == "red" and found.visible.value == pytest.approx(0, abs=0.2)
     assert "too normal" in {what for *_, what in found.patches}
-    assert "too much like normal surface" in found.new.text
+    assert "too similar to normal surface" in found.new.text
 
 
 def test_what_changed_outside_the_mask_is_told(workspace):
@@ -320,5 +320,5 @@ def test_painted_defects_are_said_to_change_no_score_only_where_that_is_known() 
     assert not judge._is_idle(Context(), {"e"}, [])  # where nothing could be tried
     assert not judge._is_idle(DistanceRatio(), {"e"}, [idle])  # every row counts
     advice = Advice(Trial(("e",), 3, 0.0, 0.0, 0.0), [])
-    assert "no score changes by them" in judge._advised(advice, 5, idle=True)
-    assert "may help with defects still to come" in judge._advised(advice, 5, idle=False)
+    assert "they change no score unless" in judge._advised(advice, 5, idle=True)
+    assert "may help with future defects" in judge._advised(advice, 5, idle=False)

@@ -22,17 +22,17 @@ DONE = Facts(
     ("facts", "kind", "said", "link"),
     [
         (None, "import", "no images yet", "./data"),
-        (Facts("tiles", "tiles"), "build", 'No bank knows "tiles"', "./banks"),
+        (Facts("tiles", "tiles"), "build", 'There is no bank for "tiles" yet', "./banks"),
         (
             replace(DONE, bank_dataset="demo"),
             "mismatch",
-            'v3 is of "demo", the images are "tiles"',
+            'v3 was built from "demo", but the images are from "tiles"',
             "./banks",
         ),
         (replace(DONE, scored=24), "threshold", "v3 finds 0 of 24 known defects", "./?threshold=1"),
-        (replace(DONE, pending=39), "pending", "39 candidates wait for a decision", "./curate"),
+        (replace(DONE, pending=39), "pending", "39 candidates are waiting for a decision", "./curate"),
         (replace(DONE, again=False, changes_most="a b.png"), "again", "changed", "./?image=a%20b.png"),
-        (replace(DONE, marks=12), "test", "12 marks: no test of v3", "./evaluate"),
+        (replace(DONE, marks=12), "test", "v3 has not been tested since 12 marks changed it", "./evaluate"),
         (replace(DONE, new_normals=12), "rebuild", "12 new normal images", "./banks"),
     ],
 )
@@ -48,7 +48,7 @@ def test_a_type_with_few_rows_is_named_with_the_image_that_has_most() -> None:
     rows = {f"blow {n}": RowsOfImage("blowhole", 1) for n in range(3)}
     rows |= {"u": RowsOfImage("uneven", 253), "v": RowsOfImage("uneven", 109), "c": RowsOfImage("crack", 800)}
     (step,) = next_steps(replace(DONE, rows=rows))
-    assert step.said == "blowhole has 3 of 1,165 rows, one image of crack 800."
+    assert step.said == "blowhole has only 3 of 1,165 defect rows; one image of crack alone has 800."
     assert (step.button, step.link) == ("Paint blowhole", "./studio?type=blowhole")
     even = {"a": RowsOfImage("a", 40), "b": RowsOfImage("b", 60)}
     assert next_steps(replace(DONE, rows=even)) == [] and next_steps(DONE) == []

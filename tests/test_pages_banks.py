@@ -237,7 +237,7 @@ def test_a_version_behind_what_was_decided_is_brought_in_line(
         due.get_by_text("1 accepted candidate is not in it").wait_for(timeout=SLOW)
         shoot(page, "banks-behind")
         due.get_by_role("button", name="Bring it in line").click()
-        page.locator(".note.done", has_text="Brought the bank in line").wait_for(timeout=SLOW)
+        page.locator(".note.done", has_text="Updated the bank for").wait_for(timeout=SLOW)
         due.get_by_text("v1: No rebuild is due").wait_for(timeout=SLOW)
         positive = load_detector(own, "v1").positive
         assert positive is not None and later in {i.id for i in positive.images}

@@ -291,7 +291,7 @@ def test_a_filtered_selection_at_once_and_back(browser: Browser, address: str, w
         page.locator(".cu-decide[aria-busy='false']").wait_for()
         page.locator(".cu-left:enabled").wait_for()
         page.keyboard.press("l")
-        page.locator(".cu-lefttag", has_text="too much like normal surface").wait_for()
+        page.locator(".cu-lefttag", has_text="too similar to normal surface").wait_for()
         page.locator(".cu-hatched[d^='M']").wait_for(state="attached")
         page.screenshot(path=SCREENSHOTS / "curate-measures.png")
         page.locator("[data-filter=prompt]").select_option(label="bright oil stain (3)")

@@ -130,7 +130,7 @@ def test_a_mark_says_that_a_name_is_missing_and_a_filter_outlives_a_reload(
         assert view
         page.mouse.click(view["x"] + view["width"] / 2, view["y"] + view["height"] / 2)
         page.click(".vw-keep")
-        page.locator(".vw-noname", has_text='Say who you are in "By"').wait_for()
+        page.locator(".vw-noname", has_text='Enter your name in "By"').wait_for()
         assert page.evaluate("document.activeElement.className") == "vw-who"
         page.keyboard.press("Escape")
         page.keyboard.press("Escape")
@@ -246,7 +246,7 @@ def test_a_threshold_is_found_used_and_taken_back_and_blindness_is_said(
         menu.locator("summary").click()
         menu.locator(".vw-help", has_text="by Anna").wait_for()
         menu.locator(".vw-cutundo").click()
-        toast.filter(has_text="Took the threshold").wait_for(timeout=SLOW)
+        toast.filter(has_text="Undid the threshold").wait_for(timeout=SLOW)
         page.locator(".vw-blind").wait_for(state="hidden")
 
 

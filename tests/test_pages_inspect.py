@@ -376,7 +376,7 @@ def test_uploads_and_a_folder_with_a_file_that_is_no_image(
         # Both are taken off the lists again, and uploads come back by Undo.
         page.click(".vw-add summary")
         page.locator(".vw-clear", has_text="Take this folder off the list").click()
-        said(page, f"Took {folder} off the lists")
+        said(page, f"Removed {folder} from the lists")
         assert page.locator(".vw-lists option", has_text="line 3").count() == 0
         page.locator(".vw-lists").select_option("uploads")
         scored(page, sources[0].name)
@@ -385,7 +385,7 @@ def test_uploads_and_a_folder_with_a_file_that_is_no_image(
         said(page, "Removed 1 uploaded image.")
         assert page.locator(".vw-lists option[value=uploads]").count() == 0
         page.locator(".st-toast").get_by_role("button", name="Undo").click()
-        said(page, "Brought 1 uploaded image back.")
+        said(page, "Restored 1 uploaded image.")
         scored(page, sources[0].name)
         page.click(".vw-add summary")
         page.locator(".vw-clear", has_text="Remove 1 uploaded image").click()
@@ -585,7 +585,7 @@ def test_mark_a_missed_defect_and_a_false_alarm_with_the_keyboard_and_take_both_
         page.locator(".vw-marktop", has_text="goes into the negative bank").wait_for()
         with holding(page, "progress"):  # the list is being scored again until the end of it
             page.keyboard.press("Enter")
-            toast("came to bank")
+            toast("added to bank")
             page.locator(".vw-markline", has_text="Marked as a false alarm by Anna").wait_for()
             assert decisions.history(workspace)[0].action == "false_alarm"
             (less,) = load_detector(workspace).score([path])

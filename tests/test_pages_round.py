@@ -70,7 +70,7 @@ def test_paint_accept_see_the_heatmap_change_undo_see_it_change_back(
         until(page, lambda: status(workspace, first) == "accepted")
         grown = positive_rows(workspace)
 
-        step("Look at what changes most", 3)
+        step("See the biggest change", 3)
         scored(page)
         assert "image=" in page.url
         still, after = heatmaps()

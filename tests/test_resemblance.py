@@ -100,7 +100,7 @@ def test_real_parts_that_taught_an_engine_do_not_judge_its_paintings() -> None:
     found = _compared("sdxl", "scratch", real, painted)
     assert (naive.figures.real, found.figures.real, found.figures.real_parts) == (24, 12, 12)
     assert found.figures.copies == 0 and naive.figures.copies and naive.figures.copies > 0.9
-    assert "Real ones of 12 parts that taught the engine are left out." in found.sentence
+    assert "Real defects on 12 parts that taught the engine are left out." in found.sentence
     painted.taught_by |= {*others.parts}
     assert _compared("sdxl", "scratch", real, painted).verdict == "too few"
 

@@ -171,8 +171,8 @@ def test_uploads_are_copied_once_whatever_they_are_called(review: Review, tmp_pa
     review.open_folder(tmp_path)
     assert review.clear(f"folder:{tmp_path}").startswith("Took ") and (tmp_path / "upload1").is_file()
     assert review.clear("uploads") == "Removed 1 uploaded image." and not image.path.parent.exists()
-    assert review.put_back() == "Brought 1 uploaded image back." and review.image(image.id) == image
-    with pytest.raises(BadInput, match="there again"):
+    assert review.put_back() == "Restored 1 uploaded image." and review.image(image.id) == image
+    with pytest.raises(BadInput, match="already restored"):
         review.put_back()
     assert review.clear("uploads") == "Removed 1 uploaded image." and not image.path.exists()
     assert not {"uploads", f"folder:{tmp_path}"} & {known.key for known in review.lists()}

@@ -141,7 +141,7 @@ def test_many_quick_decisions_are_one_fit(workspace, monkeypatch):
     began = time.process_time()
     for id in (first, second, third):
         decided = curation.accept(workspace, [id], "Ada", wait=False)
-        assert decided.waits and decided.rows == 0 and "brought up to date" in decided.sentence
+        assert decided.waits and decided.rows == 0 and "updated before its next use" in decided.sentence
     curation.undo(workspace, decisions.history(workspace, second)[0].id, "Ada", wait=False)
     assert time.process_time() - began < 0.4 and not fits
     assert unfitted.count(workspace) == 4

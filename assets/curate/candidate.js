@@ -107,7 +107,7 @@ function showLeftOut({ page, store, viewer }) {
   const tag = find(page, ".cu-lefttag");
   tag.hidden = !isHatched || Boolean(tool);
   const many = `${left} of ${counted(all, "patch", "patches")}`;
-  tag.textContent = `Hatched: left out of the bank, too much like normal surface (${many})`;
+  tag.textContent = `Hatched: left out of the bank, too similar to normal surface (${many})`;
 }
 
 /** @param {Pane} pane @param {import("./deciding.js").Deciding} deciding */

@@ -16,7 +16,7 @@ import { knownName, rememberName } from "../shared/who.js";
  * @property {string} keeping said while it does
  */
 
-const NO_NAME = 'Say who you are in "By": your name is stored with the mark. Then keep it again.';
+const NO_NAME = 'Enter your name in "By": it is stored with the mark. Then keep it again.';
 const MARKING = { keeps: "Teach the bank (Enter)", keeping: "Teaching the bank…" };
 
 /** @type {Record<Marking["action"], Words>} */

@@ -76,7 +76,7 @@ export const startMark = (inspect, action) =>
 
 /** @param {"missed" | "false_alarm"} action */
 const already = (action) =>
-  `This image is marked as ${CALLED[action]} already: take that back first (U), then mark all of it at once.`;
+  `This image is marked as ${CALLED[action]} already: undo that first (U), then mark everything at once.`;
 
 /**
  * Begin to outline a defect that has no mask in its data set.

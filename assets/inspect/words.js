@@ -6,7 +6,7 @@
  * @typedef {"calibrated" | "raw"} Values which scores and maps are shown
  *
  * What one method says of an image. calibrated: 0 is the median of normal images, 1 the threshold; null where a
- * value is no finite number, so that the image cannot be judged.
+ * value is not finite, so that the image cannot be judged.
  * @typedef {object} Side
  * @property {number | null} score
  * @property {number | null} threshold of `score`
@@ -36,7 +36,7 @@ export const TITLES = { patchcore: "PatchCore", exdd: "ExDD" };
 /** @type {Record<string, string>} */
 export const CALLED = { missed: "a missed defect", false_alarm: "a false alarm" };
 
-export const NO_BANK = "There is no bank version that could learn from it; build one in Banks.";
+export const NO_BANK = "There is no bank version that can learn from this image; build one in Banks.";
 
 /** @param {number | null} value null for no finite number */
 export const fixed = (value) =>

@@ -23,7 +23,7 @@ def catch_up(workspace: Workspace, who: str) -> changing.Decided:
     """Make the active version hold what is accepted now, as after rolling back to an older version."""
     lacks, surplus = lacking(workspace)
     if not lacks and not surplus:
-        raise BadInput("The active version follows what was decided already.")
+        raise BadInput("The active version already follows all decisions.")
     return marking.align(workspace, lacks, surplus, who)
 
 
@@ -34,14 +34,14 @@ def drop(workspace: Workspace, image: str, side: str, who: str) -> changing.Deci
     decided = marking.drop(workspace, image, side, who)
     painted = side == "positive" and not image.startswith("file:") and "/" not in image
     again = " The candidate is pending again." if painted else ""
-    said = f"Dropped it: {abs(decided.rows):,} rows left {decided.bank}.{again}"
+    said = f"Dropped it: {abs(decided.rows):,} rows were removed from {decided.bank}.{again}"
     return replace(decided, sentence=said)
 
 
 def put_back(workspace: Workspace, image: str, who: str) -> changing.Decided:
     """Take the last `drop` of an image back. Where it was an undo of a decision, that decision is made again."""
     decided = _put_back(workspace, image, who)
-    return replace(decided, sentence=f"Put it back: {decided.rows:,} rows joined {decided.bank}.")
+    return replace(decided, sentence=f"Put it back: {decided.rows:,} rows were added to {decided.bank}.")
 
 
 def _put_back(workspace: Workspace, image: str, who: str) -> changing.Decided:
@@ -51,11 +51,11 @@ def _put_back(workspace: Workspace, image: str, who: str) -> changing.Decided:
         return deciding.undo(workspace, last.id, who)
     before = next((d for d in past if last is not None and d.id == last.detail.get("of")), None)
     if last is None or last.action != "undo" or before is None:
-        raise BadInput("This image was not dropped, or somebody has decided on it since.")
+        raise BadInput("This image was not dropped, or someone has decided on it since.")
     if before.action == "accept":
         return deciding.accept(workspace, [image], who, alone=bool(before.detail.get("alone")))
     if before.action not in ("missed", "false_alarm"):
-        raise BadInput("This image was not dropped, or somebody has decided on it since.")
+        raise BadInput("This image was not dropped, or someone has decided on it since.")
     path = workspace.path / before.detail["path"]
     mask = images.read_mask(workspace.path / drawn_masks.MASKS / before.detail["mask"], None, "the mask")
     if before.action == "missed":

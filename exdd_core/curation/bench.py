@@ -272,9 +272,9 @@ def _effect(validation: Validation, additions: Sequence[Change]) -> Measure:
     idle = [one for one in after.paintings if one.idle and one.engine in engines]
     if not idle or len(idle) < len(engines):
         return found
-    why = "counts for nothing, as such paintings do not find the known defects by themselves"
+    why = "counts for nothing, because such paintings alone do not find the known defects"
     tried = ", ".join(f"{one.transfer():.2f}" for one in idle)
-    return replace(found, text=f"{why} (transfer {tried}, of which 0.50 is chance); {found.text}")
+    return replace(found, text=f"{why} (transfer {tried}; 0.50 is chance); {found.text}")
 
 
 def _holds(detector: Detector, image: BankImage) -> bool:

@@ -46,13 +46,14 @@ class Blamed:
 
     @property
     def sentence(self) -> str:
-        by = f"{self.image}: nearest to {count(self.patches, 'patch', 'patches')} of"
-        more = f"by {percent(self.alone / self.patches)} nearer than any other"
+        by = f"{self.image}: the nearest image to {count(self.patches, 'patch', 'patches')} of"
+        more = f"{percent(self.alone / self.patches)} nearer than any other"
         if self.side == "negative":
             return (
-                f"{by} {count(len(self.marked), 'missed defect')}, {more} good image; does it hide a defect?"
+                f"{by} {count(len(self.marked), 'missed defect')}, {more} good image; does it contain an "
+                "unmarked defect?"
             )
-        return f"{by} {count(len(self.marked), 'false alarm')}, {more} defect; is normal surface in its mask?"
+        return f"{by} {count(len(self.marked), 'false alarm')}, {more} defect; does its mask include normal surface?"
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,10 @@ class Blame:
     def sentence(self) -> str:
         left = f" {count(len(self.lost), 'marked image')} could not be read." if self.lost else ""
         if not self.tried:
-            return f"Nothing is marked that {self.version} could be blamed for.{left}"
+            return f"There is no marked image to trace back to {self.version}.{left}"
         which = count(len(self.images), "image is", "images are")
         marked = count(self.tried, "marked image shows", "marked images show")
-        return f"{which} nearest in {self.version} to what {marked}.{left}"
+        return f"{which} the nearest in {self.version} to what {marked}.{left}"
 
 
 def blame(workspace: Workspace, id: str | None = None) -> Blame:

@@ -98,7 +98,7 @@ def delete(workspace: Workspace, dataset: str, id: str, *, restored: bool = Fals
     """Delete a test, or bring it back. Raises `BadInput` where there is none, or so many since that it is not kept."""
     test = next((one for one in _kept(workspace, dataset) if one.id == id), None)
     if test is None:
-        raise BadInput("This blind test is not kept any more.")
+        raise BadInput("This blind test no longer exists.")
     return _keep(workspace, dataset, test.model_copy(update={"deleted": "" if restored else now()}))
 
 
@@ -111,14 +111,14 @@ def going_on(workspace: Workspace, dataset: str, who: str) -> BlindTest | None:
 def begin(workspace: Workspace, dataset: str, who: str, rng: np.random.Generator | None = None) -> BlindTest:
     """A new test, or the one that this person has begun. Raises `BadInput` where there is nothing to compare."""
     if not (who := " ".join(who.split())[:40]):
-        raise BadInput("A blind test is kept with the name of whoever takes it; say yours.")
+        raise BadInput("A blind test is saved with your name; enter your name.")
     if found := going_on(workspace, dataset, who):
         return found
     rng = rng or np.random.default_rng()
     pairs = _pairs(workspace, dataset, rng)
     if not pairs:
         raise BadInput(
-            "No candidate has the type of a real training defect with a mask; paint some, and say what type they are."
+            "No candidate has the type of a real training defect with a mask; paint some and set their defect type."
         )
     side = _sides(workspace, pairs)
     shown = [

@@ -49,10 +49,10 @@ class Decided:
         sentence = f"{done} {len(ids)} {what}s" if len(ids) != 1 else f"{done} 1 {what}"
         bank, rows = (banks.bank, banks.rows) if banks else ("", 0)
         if bank and rows is None:
-            sentence += f"; bank {bank} is brought up to date before its next use"
+            sentence += f"; bank {bank} will be updated before its next use"
         elif bank:
             count = f"{abs(rows or 0)} {'row' if abs(rows or 0) == 1 else 'rows'}"
-            sentence += f"; {count} {'came to' if (rows or 0) >= 0 else 'left'} bank {bank}"
+            sentence += f"; {count} {'added to' if (rows or 0) >= 0 else 'removed from'} bank {bank}"
         if left_out:
             sentence += f"; {len(left_out)} left out: {next(iter(left_out.values()))}"
         return cls(list(ids), dict(left_out), bank, rows or 0, sentence + ".", bool(bank) and rows is None)
@@ -114,5 +114,5 @@ def require_changeable(workspace: Workspace) -> None:
     active = workspace.active_bank()
     if active is not None and not (active.path / HELD_OUT).is_file():
         raise BadInput(
-            "This bank version is imported or of an older kind, whose banks cannot be changed; build a new one."
+            "This bank version is imported or in an older format, so its banks cannot be changed; build a new one."
         )

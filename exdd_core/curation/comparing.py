@@ -77,7 +77,9 @@ def resemblances(
     name, progress = workspace.dataset(dataset).name, progress or Progress()
     detector = load_detector(workspace)
     if workspace.bank().dataset != name:
-        raise BadInput(f'The active bank version is not of "{name}"; build or activate one of it.')
+        raise BadInput(
+            f'The active bank version was not built from "{name}"; build or activate one that was.'
+        )
     rows = [row for row in workspace.images(name, split="train", label=datasets.DEFECT) if row.mask]
     types = {row.defect_type for row in rows}
     groups: dict[tuple[str, str], list[candidates.Candidate]] = {}
@@ -88,8 +90,8 @@ def resemblances(
                 groups.setdefault((one.engine, kind), []).append(one)
     if not groups:
         raise BadInput(
-            f'No candidate of "{name}" has the type of a real training defect with a mask; paint some, and say what '
-            "type they are."
+            f'No candidate of "{name}" has the type of a real training defect with a mask; paint some and set '
+            "their defect type."
         )
     groups = {key: _some(groups[key]) for key in sorted(groups)}
     real = {kind: _some([row for row in rows if row.defect_type == kind]) for _, kind in groups}
@@ -137,7 +139,7 @@ class _Defects:
     def pooled(self) -> Pooled:
         if not self._rows:
             raise BadInput(
-                "No mask marks a patch with its surroundings; build a version of a larger image size."
+                "No mask marks a patch with its surroundings; build a version with a larger image size."
             )
         own, ring, parts, donors = zip(*self._rows, strict=True)
         return Pooled(np.stack(own), np.stack(ring), parts, donors)
@@ -168,7 +170,7 @@ def _compared(engine: str, kind: str, real: _Defects, painted: _Defects) -> Comp
     )
     left_out = len(set(real.pooled.parts) & painted.taught_by)
     taught = (
-        f" Real ones of {count(left_out, 'part')} that taught the engine are left out." if left_out else ""
+        f" Real defects on {count(left_out, 'part')} that taught the engine are left out." if left_out else ""
     )
     said = f"{_heading(engine, kind, figures)}{taught} {_told(figures)} {_figures(figures)}{_lies(*where)}"
     return Compared(engine, kind, figures, figures.verdict, *where, gap, said)
@@ -177,21 +179,21 @@ def _compared(engine: str, kind: str, real: _Defects, painted: _Defects) -> Comp
 def _heading(engine: str, kind: str, figures: Resemblance) -> str:
     painted = f"{figures.painted} painting{'' if figures.painted == 1 else 's'}"
     parts = f"{figures.real_parts} part{'' if figures.real_parts == 1 else 's'}"
-    return f"{engine}, {kind or 'no type'}: {painted} against {figures.real} real on {parts}."
+    return f"{engine}, {kind or 'no type'}: {painted} compared with {figures.real} real ones on {parts}."
 
 
 def _told(figures: Resemblance) -> str:
     own, ring = figures.own, figures.ring
     if own is None or ring is None:
-        return "Too few to tell apart; 4 real parts and 4 paintings are needed."
+        return "Too few to compare; at least 4 real parts and 4 paintings are needed."
     if figures.verdict == "surroundings differ":
         return (
-            f"Surroundings differ (AUROC {ring.auroc:.2f} around them, chance up to {ring.high:.2f}), so there is no "
-            "verdict on the paintings: place them as real ones lie."
+            f"Surroundings differ (AUROC {ring.auroc:.2f} around them, chance up to {ring.high:.2f}), so "
+            "there is no verdict on the paintings: place them where real defects lie."
         )
     if figures.verdict == "told apart":
         return f"Told apart (AUROC {own.auroc:.2f}, chance up to {own.high:.2f})."
-    seen = f"with so few defects only a value above {own.high:.2f} could be seen"
+    seen = f"with so few defects, only a value above {own.high:.2f} would show a difference"
     return f"Not told apart (AUROC {own.auroc:.2f}); {seen}."
 
 
@@ -199,19 +201,19 @@ def _figures(figures: Resemblance) -> str:
     said = ""
     if figures.kid is not None:
         said = (
-            f"Kernel distance {figures.kid:.2f}, of real from real ones {figures.kid_real:.2f} +- "
+            f"Kernel distance {figures.kid:.2f}; between real defects {figures.kid_real:.2f} ± "
             f"{figures.kid_spread:.2f}. "
         )
     if figures.diversity is not None:
         said += (
-            f"Diversity {figures.diversity:.2f} of real ones'; {100 * (figures.copies or 0):.0f} % nearly repeat a "
-            "real defect. "
+            f"Diversity {figures.diversity:.2f} times that of real defects; "
+            f"{100 * (figures.copies or 0):.0f} % nearly repeat a real defect. "
         )
     return said
 
 
 def _lies(real: Lies, painted: Lies) -> str:
     def words(lies: Lies) -> str:
-        return f"{lies.x:.2f} +- {lies.x_spread:.2f} across, {lies.y:.2f} +- {lies.y_spread:.2f} down"
+        return f"{lies.x:.2f} ± {lies.x_spread:.2f} across, {lies.y:.2f} ± {lies.y_spread:.2f} down"
 
-    return f"They lie {words(painted)}; real ones {words(real)}."
+    return f"Paintings lie {words(painted)}; real defects {words(real)}."

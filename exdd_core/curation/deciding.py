@@ -86,9 +86,7 @@ def trim(workspace: Workspace, id: str, mask: np.ndarray, who: str) -> Decided:
     candidate = candidates.get(workspace, id)
     measured = images.read_mask(candidate.mask, None, "the mask")
     if mask.shape != measured.shape:
-        raise BadInput(
-            "The trimmed mask has another size than the candidate; draw it on the candidate itself."
-        )
+        raise BadInput("The trimmed mask is not the size of the candidate; draw it on the candidate itself.")
     left = mask.astype(bool) & measured
     if not left.any():
         raise BadInput("Nothing of the mask is left; keep some of it, or reject the candidate.")
@@ -105,7 +103,7 @@ def set_type(workspace: Workspace, ids: Sequence[str], defect_type: str, who: st
         chosen, left_out = _decidable(workspace, ids, who)
         for candidate in chosen:
             _retype(db, candidate, defect_type, who)
-    return Decided.of("Named the defect of", [c.id for c in chosen], left_out)
+    return Decided.of("Set the defect type of", [c.id for c in chosen], left_out)
 
 
 def undo(
@@ -129,7 +127,7 @@ def undo(
             bank = unfitted.enter(db, number, dataset)
     what = "image" if found.action in ("missed", "false_alarm", "drop") else "candidate"
     made = of_decisions(workspace, [number], bank, wait, progress)
-    return made.told("Took back the decision on", [found.subject], {}, what)
+    return made.told("Undid the decision on", [found.subject], {}, what)
 
 
 def undo_last(workspace: Workspace, who: str, wait: bool = True) -> Decided:
@@ -138,7 +136,7 @@ def undo_last(workspace: Workspace, who: str, wait: bool = True) -> Decided:
         query = "where who = :subject and action not in ('undo', 'align') and undone is null"
         mine = read_decisions(db, query, who, 1)
     if not mine:
-        raise BadInput("There is nothing of yours to take back.")
+        raise BadInput("You have no decision to undo.")
     return undo(workspace, mine[0].id, who, wait=wait)
 
 
@@ -168,7 +166,7 @@ def _already(workspace: Workspace, candidate: Candidate) -> str:
         (d for d in history(workspace, candidate.id) if d.undone is None and d.action != "undo"), None
     )
     by = f" by {last.who}" if last else ""
-    return f"it was {candidate.status} already{by}"
+    return f"it was already {candidate.status}{by}"
 
 
 def _set_status(db: Database, id: str, old: str, new: str) -> None:
@@ -177,12 +175,12 @@ def _set_status(db: Database, id: str, old: str, new: str) -> None:
         db.execute("update candidates set status = ? where id = ? and status = ?", [new, id, old]).rowcount
         != 1
     ):
-        raise BadInput("Somebody else has decided on this meanwhile; nothing was changed.")
+        raise BadInput("Someone else has decided on this in the meantime; nothing was changed.")
 
 
 def _require_pending(db: Database, id: str) -> None:
     if db.execute("select status from candidates where id = ?", [id]).fetchone()[0] != "pending":
-        raise BadInput("It was decided on since; take that back first.")
+        raise BadInput("It has been decided on since; undo that decision first.")
 
 
 def _retype(db: Database, candidate: Candidate, defect_type: str, who: str) -> None:

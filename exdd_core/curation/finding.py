@@ -45,12 +45,12 @@ def transfers(
     progress, name = progress or Progress(), workspace.dataset(dataset).name
     several = [c for status in ("pending", "accepted") for c in candidates.listed(workspace, name, status)]
     if not several:
-        raise BadInput(f'There are no candidates of "{name}"; paint some in the Studio first.')
+        raise BadInput(f'There are no candidates for "{name}"; paint some in the Studio first.')
     detector = load_detector(workspace)
     if workspace.bank().dataset != name or not detector.fitted.examples.defects.real.any():
         raise BadInput(
-            f'The active bank version holds no real defect of "{name}" that paintings could be tried on; build one '
-            "with real defects."
+            f'The active bank version has no real defect of "{name}" to test paintings on; build one with '
+            "real defects."
         )
     progress.begin("Reading candidates", len(several))
     named = []

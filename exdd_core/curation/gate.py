@@ -87,15 +87,19 @@ class Gate:
     def sentence(self) -> str:
         if not self.holds:
             if not self.images:
-                there = " that is still there" if self.lost else ""
-                return f"{self.version} was tried on no image: none is marked{there}."
+                there = " that still exists" if self.lost else ""
+                return f"{self.version} was not tested on any image: none is marked{there}."
             return f"{self.version} passes {count(len(self.images), 'marked image')}."
         failed = (
             f"it fails {len(self.failing)} of {count(len(self.images), 'marked image')}"
             if self.failing
             else ""
         )
-        fell = f"{count(len(self.figures), 'figure')} fell out of the interval" if self.figures else ""
+        fell = (
+            f"{count(len(self.figures), 'figure')} fell below the interval of the active version"
+            if self.figures
+            else ""
+        )
         return f"{self.version} is held back: {' and '.join(filter(None, (failed, fell)))}."
 
     @property
@@ -104,7 +108,7 @@ class Gate:
         return [
             *(one.sentence for one in sorted(self.images, key=lambda one: one.after.passes)),
             *self.figures,
-            *(f"{id}: not tried, as its file or the mask of its mark is gone" for id in self.lost),
+            *(f"{id}: not tested because its file or its mark's mask is missing" for id in self.lost),
         ]
 
 

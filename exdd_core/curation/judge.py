@@ -46,17 +46,17 @@ def _advised(advice: Advice, of: int, idle: bool) -> str:
             if best
             else ""
         )
-        return f"Accept none: nothing tried helps for sure on held-out training parts{tried}."
+        return f"Accept none: no group tried is sure to help on held-out training parts{tried}."
     trial = advice.trial
     gain = f"image AUROC {signed(100 * trial.gain)} ± {100 * trial.error:.1f}"
     what = f"Accept {trial.count} of {of} ({'; '.join(trial.groups)})"
     if trial.sure > 0:
         return f"{what}: {gain} on held-out training parts."
     if idle:
-        return f"{what}: no score changes by them, unless they find a defect that is still to be imported or marked."
+        return f"{what}: they change no score unless they find a defect that is imported or marked later."
     return (
-        f"{what}: no held-out training part fares worse ({gain}), and painted defects weigh little compared "
-        "with real ones, so they may help with defects still to come."
+        f"{what}: no held-out training part gets worse ({gain}), and painted defects weigh little compared "
+        "with real ones, so they may help with future defects."
     )
 
 
@@ -64,7 +64,9 @@ def require_bank(workspace: Workspace, dataset: str) -> BankVersion:
     """The active bank version. Raises BadInput where there is none, or where it is of another data set."""
     version = workspace.active_bank()
     if version is None or version.dataset != dataset:
-        raise BadInput(f'The active bank version is not one of "{dataset}"; build or activate one first.')
+        raise BadInput(
+            f'The active bank version was not built from "{dataset}"; build or activate one that was.'
+        )
     return version
 
 

@@ -87,7 +87,7 @@ def check_missed(mask: np.ndarray, shape: tuple[int, int]) -> None:
     """
     require_marked(mask)
     if mask.shape != shape:
-        raise BadInput("The mask has another size than the image; draw it on the image itself.")
+        raise BadInput("The mask is not the size of the image; draw it on the image itself.")
     incoming.require_defect(mask, masks.TOO_LARGE)
 
 
@@ -121,12 +121,12 @@ def _mark(
     name = keep_mask(workspace, mask)
     with changing_banks(workspace):
         if any(d.subject == image.id for d in in_force(workspace, action)):
-            raise BadInput("This image has such a mark already; take that back first, then mark all at once.")
+            raise BadInput("This image already has such a mark; undo it first, then mark everything at once.")
         target = BankUpdate.active(workspace, origin["dataset"])
         changes: list[Change] = []
         if target is not None:
             if target.holds(image.id, side):
-                raise BadInput(f"This image is in the {side} bank already.")
+                raise BadInput(f"This image is already in the {side} bank.")
             pixels = pixels_of(workspace, image.id, workspace.path / origin["path"], target.detector)
             changes = target.add([marked_patches(pixels, mask, image, target.detector)], side)
         with workspace.writing() as db:
@@ -141,9 +141,9 @@ def _mark(
         if target is not None:
             target.publish(last)
     decided = Gained.made(target.version.name if target else "", changes).told("", [image.id], {})
-    said = "Remembered the missed defect" if action == "missed" else "Remembered the false alarm"
+    said = "Saved the missed defect" if action == "missed" else "Saved the false alarm"
     rows = f"{decided.rows} {'row' if decided.rows == 1 else 'rows'}"
-    where = f"; {rows} joined the {side} bank of {decided.bank}" if target else ""
+    where = f"; {rows} added to the {side} bank of {decided.bank}" if target else ""
     return Decided(
         decided.ids, {}, decided.bank, decided.rows, f"{said}{where}. Evaluation leaves this part out."
     )
@@ -152,8 +152,8 @@ def _mark(
 def _require_untrained(workspace: Workspace, image: str) -> None:
     if not image.startswith("file:") and workspace.image(image).split == "train":
         raise BadInput(
-            f"{image} is a training image, so its data set should say what it shows; correct that and import it "
-            "again. Here, images that the banks have not learned from can be marked."
+            f"{image} is a training image, so its label comes from its data set; correct it there and import "
+            "the data set again. Only images that the banks have not learned from can be marked here."
         )
 
 
@@ -223,4 +223,4 @@ def align(workspace: Workspace, missing: Sequence[str], surplus: Sequence[str], 
             last = target.write(db)
         target.publish(last)
     ids = [*there, *(c.id for c in wanted)]
-    return Gained.made(target.version.name, changes).told("Brought the bank in line with", ids, {})
+    return Gained.made(target.version.name, changes).told("Updated the bank for", ids, {})

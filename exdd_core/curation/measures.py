@@ -27,13 +27,13 @@ LIGHT_WORTH = {GREEN: 1.0, AMBER: 0.5, RED: 0.0}  # grey: not known
 MEANINGS = {
     "visible": "Share of the mask's patches that are farther from normal surface than 99 % of the patches of held-out "
     "normal images. A defect that the network cannot see teaches nothing.",
-    "clean": "Share of the changed area that lies outside the mask. What changed there would be taken for normal.",
-    "plausible": "Distance of its patches to real defects of other parts, against the distance that real defects of "
-    "different parts have among themselves. 1 is as alike as they are to each other.",
-    "new": "Share of its patches that are farther from the positive bank than the bank's own rows cover. The others "
-    "are known already.",
+    "clean": "Share of the changed area that lies outside the mask. Changes there would be treated as normal.",
+    "plausible": "Distance of its patches from real defects of other parts, relative to the "
+    "distance between real defects of different parts. 1: as similar to them as they are to each other.",
+    "new": "Share of its patches that are farther from the positive bank than the bank's own rows cover. "
+    "The rest are already known.",
     "effect": "What accepting it would change for defects of training parts that are held out, one part at a time. "
-    "Test images play no role.",
+    "Test images are not used.",
 }
 
 
@@ -153,7 +153,7 @@ def new(beyond: float, clean: int, marked: int) -> Measure:
     light = GREEN if beyond >= 0.3 else AMBER if beyond > 0 else RED
     text = f"{percent(beyond)} of its patches are new to the positive bank"
     if clean < marked:
-        text += f"; {marked - clean} of {marked} are too much like normal surface and are left out"
+        text += f"; {marked - clean} of {marked} are too similar to normal surface and are left out"
     return Measure("new", beyond, light, text, MEANINGS["new"])
 
 
@@ -162,15 +162,15 @@ def clean(workspace: Workspace, candidate: Candidate) -> Measure:
     row = workspace.image(candidate.source)
     source, painted = images.read_image(row.path, row.id, row.depth), images.read_image(candidate.image)
     if source.shape != painted.shape:
-        return unknown("clean", "its size is not that of its source")
+        return unknown("clean", "its size differs from that of its source")
     difference = np.abs(source.astype(np.int16) - painted).max(-1)
     changed, outside = difference >= CHANGED, ~images.read_mask(candidate.mask, painted.shape[:2])
     missed = float((changed & outside).sum() / max(1, changed.sum()))
     beyond = difference[outside] if outside.any() else np.zeros(1)
     largest, mean = int(beyond.max()), float(beyond.mean())
     light = GREEN if missed <= 0.1 else AMBER if missed <= 0.3 else RED
-    text = f"{percent(missed)} of what changed lies outside the mask"
-    text += f"; there it is {largest} of 255 at most, {mean:.2f} on average" if largest else ""
+    text = f"{percent(missed)} of the changed area lies outside the mask"
+    text += f"; the change there is at most {largest} of 255, {mean:.2f} on average" if largest else ""
     return Measure("clean", missed, light, text, MEANINGS["clean"])
 
 
@@ -193,7 +193,7 @@ def effect_of(before: Outcome, after: Outcome) -> Measure:
         first = f"finds {abs(found)} {'more' if found > 0 else 'fewer'} of {after.defects} held-out defects"
     else:
         first = f"finds the same {after.found} of {after.defects} held-out defects"
-    which = "new false alarm" if alarms >= 0 else "false alarm fewer"
+    which = "new false alarm" if alarms >= 0 else "fewer false alarm"
     second = (
         f"{abs(alarms)} {which}" if abs(alarms) == 1 else f"{abs(alarms)} {which.replace('alarm', 'alarms')}"
     )

@@ -45,9 +45,9 @@ def keep(workspace: Workspace, id: str, mask: np.ndarray, who: str) -> Changed:
     Raises `BadInput` for an image that wants none, and for a mask that cannot be that of a defect.
     """
     if not who.strip():
-        raise BadInput("Say who you are; your name is stored with the mask.")
+        raise BadInput("Enter your name; it is stored with the mask.")
     if not wanted(workspace, id):
-        raise BadInput("Only an image with a defect and without a mask can be outlined here.")
+        raise BadInput("Only an image that has a defect and no mask can be outlined here.")
     row = workspace.image(id)
     marking.check_missed(mask, (row.height, row.width))
     return dataset_changes.relabel(workspace, [id], datasets.DEFECT, who.strip(), mask=mask)
@@ -75,7 +75,7 @@ def undo(workspace: Workspace, id: str, who: str) -> Changed:
     """Take the mask back that somebody gave an image. Raises `BadInput` where other changes came after it."""
     found = outlined(workspace, id)
     if found is None:
-        raise BadInput("The mask of this image was not drawn here, or it is taken back already.")
+        raise BadInput("The mask of this image was not drawn here, or was already undone.")
     if not found.last:
-        raise BadInput("Its data set was changed since; take the later changes back first, in Data.")
+        raise BadInput("Its data set has changed since; undo the later changes first, in Data.")
     return dataset_changes.undo(workspace, workspace.image(id).dataset, who)

@@ -50,11 +50,11 @@ def build_and_release(
     bank = build_bank(workspace, kept, progress=progress, coreset_state=coreset_state)
     if bank.active or not options.activate:
         return Released(bank)
-    progress.begin("Trying the version on marked images", 1)
+    progress.begin("Testing the version on marked images", 1)
     try:
         found = gate.look(workspace, bank.id)
     except BadInput as error:  # such as the damaged file of a marked image
-        return Released(bank, f"{bank.name} could not be tried on the marked images: {error}")
+        return Released(bank, f"{bank.name} could not be tested on the marked images: {error}")
     progress.advance()
     if found.holds:
         return Released(bank, found.sentence, tuple(found.lines))

@@ -86,7 +86,7 @@ def search(workspace: Workspace, order: Order, progress: Progress, job_id: str, 
     stopped = ""
     if len(steps) < order.count:
         stopped = (
-            f"Stopped after {len(steps)} of {order.count} paintings: of the last {patience} none was of use."
+            f"Stopped after {len(steps)} of {order.count} paintings: none of the last {patience} was useful."
         )
     return {**made, "ordered": order.count, "arms": _told(arms, steps), "stopped": stopped}
 

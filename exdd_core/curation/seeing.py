@@ -49,7 +49,9 @@ def seen(judge: Judge, id: str, longest: int) -> Seen:
     """
     workspace, made = judge.workspace, candidates.get(judge.workspace, id)
     if made.status == "accepted":
-        raise BadInput("The bank holds the patches of an accepted candidate, so its score means nothing.")
+        raise BadInput(
+            "The bank already holds the patches of an accepted candidate, so its score means nothing."
+        )
     measured = judge.quality(id, effect=False)
     version = workspace.bank()
     inspection = judging_detector(workspace, version.id).score([read_image(made.image)])[0]

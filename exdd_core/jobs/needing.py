@@ -25,8 +25,8 @@ def needing(workspace: Workspace, bank: str) -> str:
     measured = [run.title for run in runs.using(workspace, bank)]
     if measured:
         said.append(
-            f"{_many(measured, 'measurement')}. Without it, neither can the figures be measured again nor the images "
-            "be opened."
+            f"{_many(measured, 'measurement')}. Without it, the figures cannot be measured again and the "
+            "images cannot be opened."
         )
     version = workspace.bank(bank)
     called = {version.id, version.name, str(version.number)}  # whatever `Workspace.bank` takes

@@ -82,7 +82,7 @@ WAITING = {
     "retries": 1,
     "lost": None,
 }
-TWICE = "The program ended twice while this ran; look into its log, then resume or cancel it."
+TWICE = "The program stopped twice while this job ran; check its log, then resume or cancel the job."
 log = logging.getLogger(__name__)
 
 
@@ -112,7 +112,7 @@ def submit(
 
 def _require_kind(kind: str) -> None:
     if kind not in kinds.KINDS:
-        raise BadInput(f'There is no job of the kind "{kind}"; those there are: {", ".join(kinds.KINDS)}.')
+        raise BadInput(f'There is no job kind "{kind}"; choose one of {", ".join(kinds.KINDS)}.')
 
 
 def resume(workspace: Workspace, id: str, without_missing: bool = False) -> Job:
@@ -123,9 +123,9 @@ def resume(workspace: Workspace, id: str, without_missing: bool = False) -> Job:
     with workspace.writing() as db:
         job = job_of_row(workspace, row_of(db, id))
         if job.active or job.state == "done":
-            raise BadInput(f'"{job.title}" is {job.state}; only what did not get to its end can be resumed.')
+            raise BadInput(f'"{job.title}" is {job.state}; only a job that did not finish can be resumed.')
         if without_missing and not job.lost:
-            raise BadInput(f'"{job.title}" did not fail as files are lost; try it again as it is.')
+            raise BadInput(f'"{job.title}" did not fail because of missing files; try it again as it is.')
         spec = {**job.spec, "without_missing": True} if without_missing else job.spec
         update_job(db, id, **WAITING, spec=json.dumps(dict(spec)))
     _wake(workspace)
@@ -189,7 +189,7 @@ def run_here(
                         return _run(workspace, job, progress)
                 if not get(workspace, id).active:
                     raise Cancelled(title)
-                progress.begin("Waiting for other jobs to end", 1)
+                progress.begin("Waiting for other jobs to finish", 1)
                 time.sleep(WAIT)
         finally:
             if get(workspace, id).state == "queued":  # interrupted at the keyboard

@@ -65,7 +65,7 @@ class ImportSpec(_Tolerant):
         """The path to read from. Raises `BadInput`."""
         found = self.upload or self.source
         if not found:
-            raise BadInput("An import needs the path of a folder or a zip file; give it.")
+            raise BadInput("An import needs the path of a folder or a zip file; specify one.")
         return found
 
     @property

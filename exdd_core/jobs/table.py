@@ -110,7 +110,9 @@ def move(workspace: Workspace, id: str, where: Literal["up", "down", "first"]) -
     with workspace.writing() as db:
         job = job_of_row(workspace, row_of(db, id))
         if job.state != "queued":
-            raise BadInput(f'"{job.title}" is {job.state} and not waiting; its place cannot change.')
+            raise BadInput(
+                f'"{job.title}" is {job.state} and not waiting, so its place in the queue cannot change.'
+            )
         queued = list(db.query(QUEUED))
         order = [row["id"] for row in queued]
         old = order.index(id)
@@ -234,7 +236,7 @@ def insert_job(
 def row_of(db: Database, id: str) -> JobRow:
     row = next(iter(db.query("select * from jobs where id = ?", [id])), None)
     if row is None:
-        raise BadInput(f'There is no job "{id}"; it was cleared from the list, or never was there.')
+        raise BadInput(f'There is no job "{id}"; it was cleared from the list or never existed.')
     return cast(JobRow, row)
 
 

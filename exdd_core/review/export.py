@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def write_table(workspace: Workspace, bank: BankVersion, rows: Sequence[ResultRow]) -> Path:
     """Write results of a bank version as CSV. Raises BadInput where there are none."""
     if not rows:
-        raise BadInput("None of these images is scored yet; score them first.")
+        raise BadInput("None of these images has been scored yet; score them first.")
     path = _folder(workspace) / f"results-bank-{bank.name}.csv"
     write_csv(path, rows)
     return path

@@ -101,7 +101,7 @@ def images_of(workspace: Workspace, key: str) -> list[ShownImage]:
     if key.startswith("folder:"):
         folder = Path(key.removeprefix("folder:"))
         if str(folder) not in workspace.setting(FOLDERS, []) or not folder.is_dir():
-            raise BadInput(f"The folder {folder} is not there any more; add it again.")
+            raise BadInput(f"The folder {folder} is no longer available; add it again.")
         return [_of_file(path, path.relative_to(folder).as_posix()) for path in image_files(folder)]
     dataset, _, split = key.rpartition("/")
     return [_of_row(row) for row in workspace.images(dataset, split=split)]
@@ -140,9 +140,9 @@ def find_image(workspace: Workspace, id: str) -> ShownImage:
     path = Path(os.path.normpath(id.removeprefix("file:").rsplit("#", 1)[0]))
     folders = [_uploads(workspace), *map(Path, workspace.setting(FOLDERS, []))]
     if not any(path.is_relative_to(folder) for folder in folders):
-        raise BadInput(f"{path} is in none of the lists; add its folder again.")
+        raise BadInput(f"{path} is not in any list; add its folder again.")
     if not path.is_file():
-        raise BadInput(f"{path} is not there any more.")
+        raise BadInput(f"{path} no longer exists.")
     return _of_file(path, path.name)
 
 
@@ -161,11 +161,11 @@ def open_folder(workspace: Workspace, path: Path | str) -> str:
     """Remember a folder of images on this computer. Returns the key of its list; raises BadInput."""
     folder = Path(path).expanduser().resolve()
     if not folder.is_dir():
-        raise BadInput(f"{folder} is not a folder on this computer; give the full path of one.")
+        raise BadInput(f"{folder} is not a folder on this computer; enter the full path of a folder.")
     tree = Tree.read(folder)
     if not tree.images:
         told = " ".join(incoming.left_out_sentences(tree))
-        raise BadInput(f"{folder} holds no images; choose one with {FORMATS_TEXT} files. {told}".rstrip())
+        raise BadInput(f"{folder} contains no images; choose one with {FORMATS_TEXT} files. {told}".rstrip())
     kept = [known for known in workspace.setting(FOLDERS, []) if known != str(folder)]
     workspace.set_setting(FOLDERS, [str(folder), *kept][:FOLDERS_KEPT])
     return f"folder:{folder}"
@@ -203,9 +203,9 @@ def clear(workspace: Workspace, key: str, keep: Container[str]) -> str:
         folder = key.removeprefix("folder:")
         known = workspace.setting(FOLDERS, [])
         if folder not in known:
-            raise BadInput("Only uploaded images and folders can be taken off; Data deletes a data set.")
+            raise BadInput("Only uploaded images and folders can be removed here; delete a data set in Data.")
         workspace.set_setting(FOLDERS, [other for other in known if other != folder])
-        return f"Took {folder} off the lists; its files stay where they are."
+        return f"Removed {folder} from the lists; its files stay where they are."
     there = images_of(workspace, key)
     gone = [image.path for image in there if image.id not in keep]
     if gone:
@@ -220,9 +220,9 @@ def put_back(workspace: Workspace) -> str:
     """Bring the uploads back that `clear` took away last; a sentence. Raises BadInput where there are none."""
     back = image_files(removed) if (removed := _removed(workspace)).is_dir() else []
     if not back:
-        raise BadInput("The uploads that were removed are there again, or gone for good.")
+        raise BadInput("The removed uploads were already restored, or are deleted for good.")
     _move(back, removed, _uploads(workspace))
-    return f"Brought {count(len(back), 'uploaded image')} back."
+    return f"Restored {count(len(back), 'uploaded image')}."
 
 
 def _move(files: Sequence[Path], folder: Path, other: Path) -> None:

@@ -69,7 +69,7 @@ def why_not(workspace: Workspace, id: str, bank: str | None = None) -> str:
     """One sentence on why an image cannot be marked with this bank version; "" where it can."""
     state = bank_state(workspace, bank)
     if state is None:
-        return "There is no bank version that could learn from it; build one in Banks."
+        return "There is no bank version that can learn from this image; build one in Banks."
     version = state.version
     judging = workspace.active_bank(version.dataset)
     if judging is None or judging.id != version.id:
@@ -78,8 +78,8 @@ def why_not(workspace: Workspace, id: str, bank: str | None = None) -> str:
         row = workspace.image(id)
         if row.split == "train":
             return (
-                "This is a training image: its data set says what it shows. Correct that and import it "
-                "again; other images can be marked here."
+                "This is a training image, so its label comes from its data set. Correct it there and "
+                "import the data set again; other images can be marked here."
             )
         if row.dataset != version.dataset:
             return (
@@ -108,7 +108,7 @@ def mark_false_alarm(workspace: Workspace, id: str, mask: np.ndarray | None, who
 
 def _check(workspace: Workspace, id: str, who: str) -> None:
     if not who.strip():
-        raise BadInput("Say who you are; your name is stored with the mark.")
+        raise BadInput("Enter your name; it is stored with the mark.")
     if sentence := why_not(workspace, id):
         raise BadInput(sentence)
 
@@ -128,5 +128,5 @@ def shown_region(exdd: Inspection) -> tuple[np.ndarray, str]:
     """What the heatmap shows as a proposed mask, bool (H, W), and that in words."""
     region = curation.alarming(exdd)
     if (exdd.map[region] > exdd.calibration.map_threshold).any():
-        return region, "What lies above the threshold"
-    return region, "Nothing lies above the threshold; the most suspicious patch"
+        return region, "The area above the threshold"
+    return region, "Nothing is above the threshold; the most suspicious patch"

@@ -70,19 +70,22 @@ class Step:
 def next_steps(facts: Facts | None) -> list[Step]:
     """All that is worth doing, the most urgent first, each kind at most once. facts: None without a data set."""
     if facts is None:
-        said = "There are no images yet: import a folder or a zip file, or make demo images."
+        said = "There are no images yet: import a folder or a zip file, or create demo images."
         return [Step("import", said, "Bring images", "./data")]
     return list(_steps(facts))
 
 
 def _steps(facts: Facts) -> Iterator[Step]:
     if not facts.bank:
-        said = f'No bank knows "{facts.called}" yet, so nothing can be scored.'
+        said = f'There is no bank for "{facts.called}" yet, so its images cannot be scored.'
         yield Step("build", said, "Build one", "./banks")
         return
     if facts.bank_dataset != facts.dataset:
-        said = f'Bank {facts.bank} is of "{facts.bank_dataset}", the images are "{facts.called}": scores mean little.'
-        do = f"Choose {facts.own_bank}" if facts.own_bank else "Build a bank of them"
+        said = (
+            f'Bank {facts.bank} was built from "{facts.bank_dataset}", but the images are from "{facts.called}": '
+            "scores mean little."
+        )
+        do = f"Choose {facts.own_bank}" if facts.own_bank else "Build a bank for them"
         yield Step("mismatch", said, do, "./banks")
         return
     if facts.scored and not facts.found:
@@ -100,16 +103,17 @@ def _steps(facts: Facts) -> Iterator[Step]:
 
 def _everyday(facts: Facts) -> Iterator[Step]:
     if facts.pending:
-        said = f"{count(facts.pending, 'candidate waits', 'candidates wait')} for a decision."
+        said = f"{count(facts.pending, 'candidate is waiting', 'candidates are waiting')} for a decision."
         yield Step("pending", said, "Decide", "./curate")
     elif facts.accepted and not facts.again:
-        yield Step("again", f"Bank {facts.bank} has changed since it was looked at.", *_look(facts))
+        yield Step(
+            "again", f"Bank {facts.bank} has changed since you last viewed its results.", *_look(facts)
+        )
     if facts.marks:
-        they = "it" if facts.marks == 1 else "they"
-        said = f"{count(facts.marks, 'mark')}: no test of {facts.bank} has looked at what {they} changed."
+        said = f"Bank {facts.bank} has not been tested since {count(facts.marks, 'mark')} changed it."
         yield Step("test", said, "Test it", "./evaluate")
     if facts.new_normals:
-        said = f"{count(facts.new_normals, 'new normal image')} that bank {facts.bank} does not know."
+        said = f"Bank {facts.bank} does not know {count(facts.new_normals, 'new normal image')} yet."
         yield Step("rebuild", said, "Rebuild", "./banks")
 
 
@@ -121,14 +125,18 @@ def _first(facts: Facts) -> Step | None:
     titles = ("Look at a heatmap", "Paint a defect", "Accept it", "Look again")
     ticks = tuple(Tick(title, is_done) for title, is_done in zip(titles, done, strict=True))
     if not facts.looked:
-        said, button, link = "See what both methods say of an image.", "Look at a heatmap", "./"
+        said, button, link = "See how both methods judge an image.", "Look at a heatmap", "./"
     elif not facts.painted:
         said, button, link = "Teach the bank a defect: paint one into a normal image.", "Paint", "./studio"
     elif not facts.accepted:
-        waiting = count(facts.pending, "candidate waits", "candidates wait") if facts.pending else "It waits"
+        waiting = (
+            count(facts.pending, "candidate is waiting", "candidates are waiting")
+            if facts.pending
+            else "It is waiting"
+        )
         said, button, link = f"{waiting} for your decision.", "Accept one", "./curate"
     else:
-        said = f"Bank {facts.bank} knows more now: see what changed."
+        said = f"Bank {facts.bank} has learned more: see what changed."
         button, link = _look(facts)
     return Step("first", said, button, link, ticks)
 
@@ -137,7 +145,7 @@ def _look(facts: Facts) -> tuple[str, str]:
     """The button and where it leads: to the image that changes most, where one is known."""
     if not facts.changes_most:
         return "Look again", "./"
-    return "Look at what changes most", f"./?image={quote(facts.changes_most, safe='')}"
+    return "See the biggest change", f"./?image={quote(facts.changes_most, safe='')}"
 
 
 def _thin(facts: Facts) -> Step | None:
@@ -153,7 +161,7 @@ def _thin(facts: Facts) -> Step | None:
     if named[thinnest] >= FAIR * total / len(named):
         return None
     largest = max(facts.rows.values(), key=lambda known: known.rows)
-    said = f"{thinnest} has {named[thinnest]:,} of {total:,} rows"
+    said = f"{thinnest} has only {named[thinnest]:,} of {total:,} defect rows"
     if largest.defect_type != thinnest and largest.rows > named[thinnest]:
-        said += f", one image of {largest.defect_type or 'another type'} {largest.rows:,}"
+        said += f"; one image of {largest.defect_type or 'another type'} alone has {largest.rows:,}"
     return Step("thin", f"{said}.", f"Paint {thinnest}", f"./studio?type={quote(thinnest, safe='')}")

@@ -59,17 +59,20 @@ def find(comparing: Comparing, workspace: Workspace, bank: str | None, wanted: W
         return _found(wanted.value, "set by hand")
     if wanted.way == "rate":
         value = load_detector(workspace, state.version.id).at_rate(wanted.rate)
-        return _found(value, f"for {percent(wanted.rate, 1)} false alarms, by held-out normal images")
+        return _found(value, f"for {percent(wanted.rate, 1)} false alarms on held-out normal images")
     scores, labels, parts, unscored = _known(comparing, workspace, state, wanted.images)
     if wanted.way == "f1":
         cut, how = cutting.by_f1(scores, labels, parts), "the largest F1"
     else:
         cut = cutting.by_cost(scores, labels, parts, wanted.miss)
-        how = f"the lowest cost, a missed defect being {wanted.miss:g} false alarms"
+        how = f"the lowest cost, where a missed defect costs as much as {wanted.miss:g} false alarms"
     value = max(cut.value, FEWEST)
     made = cutting.counted(scores, labels, value)
-    counts = f"finds {made.defects - made.missed} of {made.defects}, {made.false_alarms} of {made.normals} false alarms"
-    left = f", {unscored} more not scored" if unscored else ""
+    counts = (
+        f"finds {made.defects - made.missed} of {made.defects} defects and raises false alarms on "
+        f"{made.false_alarms} of {made.normals} normal images"
+    )
+    left = f", {unscored} more are not scored" if unscored else ""
     said = f"{how} on {wanted.images}: {counts}{left}; 95 % interval {cut.low:.2f} to {cut.high:.2f}"
     return Found(value, cut.low, cut.high, said)
 
@@ -83,7 +86,7 @@ def choose(
     choice = Choice(value=found.value, way=wanted.way, said=found.said, who=who)
     kept = thresholds.choose(workspace, before.version.id, choice)
     changed = _carry(comparing, workspace, before)
-    return kept, f"{before.version.name} has its threshold at {kept.value:.2f}, {kept.said}.{changed}"
+    return kept, f"{before.version.name} now has the threshold {kept.value:.2f}, {kept.said}.{changed}"
 
 
 def undo(comparing: Comparing, workspace: Workspace, bank: str | None, who: str) -> tuple[Choice, str]:
@@ -92,17 +95,18 @@ def undo(comparing: Comparing, workspace: Workspace, bank: str | None, who: str)
     back = thresholds.undo(workspace, before.version.id, who)
     changed = _carry(comparing, workspace, before)
     now = thresholds.factor(workspace, before.version.id)
-    again = "the one it was built with" if now == 1 else f"the one before, {now:.2f},"
+    again = "the one it was built with" if now == 1 else f"the previous one, {now:.2f},"
     return (
         back,
-        f"Took the threshold {back.value:.2f} back; {before.version.name} has {again} again.{changed}",
+        f"Undid the threshold {back.value:.2f}; {before.version.name} has {again} again.{changed}",
     )
 
 
 def _found(value: float, said: str) -> Found:
     if value < FEWEST:
         raise BadInput(
-            f"A threshold of {value:.2f} lies at the median of normal images or below it: half of them would be alarms."
+            f"A threshold of {value:.2f} is not above the median score of normal images: half of them would "
+            "be alarms. Choose a higher one."
         )
     return Found(value, value, value, said)
 
@@ -125,7 +129,7 @@ def _known(
     labels = np.array([image.label == "defect" for image, _ in scored], bool)
     if not labels.any() or labels.all():
         raise BadInput(
-            f"{state.version.name} has no scores of both normal and defective images of {key}; score that list first."
+            f"{state.version.name} needs scores of both normal and defective images of {key}; score that list first."
         )
     dataset, _, split = key.rpartition("/")
     groups = {row.id: row.group for row in workspace.images(dataset, split=split)}
@@ -140,7 +144,7 @@ def _carry(comparing: Comparing, workspace: Workspace, before: BankState) -> str
     detector = load_detector(workspace, before.version.id)
     after = states.require_state(workspace, before.version.id)
     if after.content != before.content:
-        return " Its banks have changed meanwhile; score the images again."
+        return " Its banks have changed in the meantime; score the images again."
     own = detector.fusions[detector.fusion.name][1].moved(to)
     sides = ("exdd",) if detector.positive is not None else ("exdd", "patchcore")
     rows = results.rows(before.state)

@@ -101,6 +101,6 @@ def _marked(review: Review, before: ComparedImage, decided: Decided) -> Answer:
     said = score_change(before.exdd, after.exdd)
     rows = sentences.count(abs(decided.rows), "row")
     if decided.bank:
-        said += f" · {rows} {'came to' if decided.rows >= 0 else 'left'} bank {decided.bank}"
+        said += f" · {rows} {'added to' if decided.rows >= 0 else 'removed from'} bank {decided.bank}"
     was = {"calibrated": float(before.exdd.calibrated_score), "score": float(before.exdd.score)}
     return inspection_answer(review, after) | {"said": said, "was": was | {"verdict": before.exdd.verdict}}

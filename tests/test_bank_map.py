@@ -136,7 +136,7 @@ def umap(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_map_by_umap_is_made_once_and_kept_with_its_version(workspace, umap):
     bank = workspace.bank().id
-    with pytest.raises(BadInput, match="not made yet"):
+    with pytest.raises(BadInput, match="does not exist yet"):
         bank_map.map_bank(workspace, bank, "umap")
     stages: list[tuple[str, int, int]] = []
     progress = Progress(lambda p: stages.append((p.stage, p.done, p.total)))
@@ -175,7 +175,7 @@ def test_a_damaged_map_is_said_once_and_then_as_none(workspace, umap):
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(BadInput, match="was damaged and has been removed; create it again"):
         bank_map.map_bank(workspace, method="umap")
-    with pytest.raises(BadInput, match="not made yet"):
+    with pytest.raises(BadInput, match="does not exist yet"):
         bank_map.map_bank(workspace, method="umap")
     with pytest.raises(BadInput, match='no map "tsne"'):
         bank_map.map_bank(workspace, method="tsne")

@@ -246,7 +246,7 @@ def test_gaps_of_a_pixel_are_closed():
         ({"geometry": "round"}, r"Geometry \(geometry\) cannot be \"round\"; choose native, paper"),
         ({"match_brightness": "perhaps"}, "on or off"),
         ({"word": 3}, "must be text"),
-        ({"stregnth": 1}, 'Flat has no setting "stregnth"; it has level, word, geometry'),
+        ({"stregnth": 1}, 'Flat has no setting "stregnth"; its settings are level, word, geometry'),
     ],
 )
 def test_settings_out_of_range_and_unknown_ones_are_refused_with_their_range(chosen, message):

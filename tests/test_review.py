@@ -169,7 +169,7 @@ def test_uploads_are_copied_once_whatever_they_are_called(review: Review, tmp_pa
     assert len(review.images("uploads")) == 1
     assert review.list_of(review.images("uploads")[0].id) == "uploads"
     review.open_folder(tmp_path)
-    assert review.clear(f"folder:{tmp_path}").startswith("Took ") and (tmp_path / "upload1").is_file()
+    assert review.clear(f"folder:{tmp_path}").startswith("Removed ") and (tmp_path / "upload1").is_file()
     assert review.clear("uploads") == "Removed 1 uploaded image." and not image.path.parent.exists()
     assert review.put_back() == "Restored 1 uploaded image." and review.image(image.id) == image
     with pytest.raises(BadInput, match="already restored"):

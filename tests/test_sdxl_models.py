@@ -65,7 +65,7 @@ def altered(tiny_sdxl: Path, folder: Path, index: dict[str, Any], unet: dict[str
         (
             {"_class_name": "StableDiffusionUpscalePipeline"},
             {},
-            "StableDiffusionUpscalePipeline, which does not",
+            "StableDiffusionUpscalePipeline, which cannot",
         ),
         ({"_class_name": "StableDiffusionInstructPix2PixPipeline"}, {}, "which cannot inpaint here"),
         ({"_class_name": "StableDiffusionXLPipeline"}, {"in_channels": 8}, "its U-Net reads 8 channels"),

@@ -196,9 +196,7 @@ def training_split(
         missed = teachers.missed_defects(workspace, dataset, gone)
         real += [image for image in missed if image.id in known or image.id.startswith("file:")]
     if gone:
-        notes.append(
-            f"Painted or marked defects are left out because their files are missing or damaged: {listed(gone)}."
-        )
+        notes.append(f"Painted or marked defects with missing or damaged files are left out: {listed(gone)}.")
     notes += filter(None, [report_sentences.few_normal(len(normals))])
     return [training(row) for row in normals], real + accepted, " ".join(notes)
 

@@ -95,7 +95,7 @@ def test_every_shape_at_every_slider_is_a_mask(spec: MaskSpec, shape: tuple[int,
     assert np.array_equal(mask, mask_shapes.generate(spec, shape))
 
 
-@pytest.mark.parametrize("shape", mask_spec.SHAPES)
+@pytest.mark.parametrize("shape", [shape for shape in mask_spec.SHAPES if shape != mask_spec.ANY])
 def test_sliders_mean_what_they_say(shape: str) -> None:
     values = {control.name: control.default for control in mask_spec.controls("generated", shape)}
     changed = {"irregularity": 0.0, "angle": 0.0, "length": 40.0}
@@ -111,6 +111,25 @@ def test_sliders_mean_what_they_say(shape: str) -> None:
     assert not np.array_equal(
         mask_shapes.generate(ragged, (200, 300)), mask_shapes.generate(replace(ragged, seed=1), (200, 300))
     )
+
+
+def test_any_shape_is_from_a_pit_to_a_field_and_cut_off_by_edges() -> None:
+    """Its seed decides all but the place, and no size is rare."""
+    names = [control.name for control in mask_spec.controls("generated", mask_spec.ANY)]
+    assert names == ["count", "x", "y", "seed"]
+    spec, image = MaskSpec.from_json(mask_spec.varied(mask_spec.ANY)), plain(160, 160)
+    made = [masks.realise(spec, image, seed) for seed in range(60)]
+    shares = np.sort([mask.mean() for mask in made])
+    assert shares[0] < 0.002 and shares[-1] > 0.15 and 0.003 < np.median(shares) < 0.05
+    cut = [mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any() for mask in made]
+    assert 10 < sum(cut) < 50
+    small, part = on_white()  # where a field could cover the whole part, and then be refused
+    for seed in range(30):
+        mask = masks.realise(spec, small, seed)
+        masks.check(mask, small)
+        assert not (mask & ~cv2.dilate(part.astype(np.uint8), np.ones((5, 5))).astype(bool)).any()
+    still = replace(spec, vary=False)
+    assert len({masks.realise(replace(still, seed=seed), image, 0).tobytes() for seed in range(9)}) == 9
 
 
 def test_a_quarter_turn_is_clockwise() -> None:

@@ -52,7 +52,7 @@ def synthesize_options(add: Add) -> None:
     add(
         "--shape",
         metavar="NAME",
-        help="of --masks procedural: scratch, spot, crack, blotch; default: scratch",
+        help="of --masks procedural: scratch, spot, crack, blotch, or any, from a pit to a field; default: scratch",
     )
     add(
         "--anywhere",

@@ -1,4 +1,4 @@
-"""Generates masks of scratches, spots, cracks and blotches from a spec and a seed.
+"""Generates masks of scratches, spots, cracks and blotches, and of any shape, from a spec and a seed.
 
 Knows lines, outlines and how they become pixels. Does not know the part, borrowed masks or what is painted.
 """
@@ -6,18 +6,23 @@ Knows lines, outlines and how they become pixels. Does not know the part, borrow
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from exdd_core.synthesis.mask_geometry import Array, pixels_of_box
-from exdd_core.synthesis.mask_spec import MaskSpec
+from exdd_core.synthesis.mask_spec import ANY, MaskSpec
 
 Stroke = tuple[Array, Array | None]  # points (n, 2) as x, y; widths (n,) of a line, None for a filled outline
 
+# Of a shape of any kind: its width in percent of the shorter side, from a pit's to a field's; how often its length is
+# its width, at most; and how ragged it is.
+WIDTHS, STRETCH, RAGGED = (1.5, 50.0), 4.0, (0.1, 0.7)
+
 
 def generate(spec: MaskSpec, shape: tuple[int, int]) -> Array:
-    """A scratch, spot, crack or blotch on an image of `shape` (H, W): bool (H, W), never empty.
+    """A scratch, spot, crack, blotch or any shape on an image of `shape` (H, W): bool (H, W), never empty.
 
     `length` and `width` are percent of the shorter side, and at least one pixel; `angle` turns the shape
     clockwise; `irregularity` goes from 0 (straight, round) to 1 (ragged). The first of `count` shapes has its
@@ -36,14 +41,24 @@ def strokes_of(spec: MaskSpec, shape: tuple[int, int], size: float, rng: np.rand
     """The lines and outlines of a spec's shapes along x, in pixels around (0, 0), `size` times as large."""
     side = min(shape)
     strokes: list[Stroke] = []
+    turned = 0.0
+    if spec.shape == ANY:
+        spec, turned = _of_any_kind(spec, rng), float(rng.uniform(0, np.pi))
     for number in range(spec.count):
         each = size if number == 0 else size * float(rng.uniform(0.5, 1.1))
         long, wide = (max(1.0, each * share * side / 100) for share in (spec.length, spec.width))
         made = _DRAW[spec.shape](long, wide, spec.irregularity, rng)
         shift = np.zeros(2) if number == 0 else rng.normal(0, 0.2 * side, 2)
-        turn = 0.0 if number == 0 else float(rng.normal(0, 0.15 + 0.6 * spec.irregularity))
+        turn = turned if number == 0 else turned + float(rng.normal(0, 0.15 + 0.6 * spec.irregularity))
         strokes += [(rotated(points, turn) + shift, widths) for points, widths in made]
     return strokes
+
+
+def _of_any_kind(spec: MaskSpec, rng: np.random.Generator) -> MaskSpec:
+    """A spot as small as a pit or as large as a field, round or long: no size is likelier than another."""
+    width = math.exp(rng.uniform(*np.log(WIDTHS)))
+    length = min(100.0, width * math.exp(rng.uniform(0, math.log(STRETCH))))
+    return replace(spec, shape="spot", width=width, length=length, irregularity=rng.uniform(*RAGGED))
 
 
 def _scratch(long: float, wide: float, irregularity: float, rng: np.random.Generator) -> list[Stroke]:

@@ -17,7 +17,8 @@ from exdd_core.synthesis.controls import Control
 from exdd_core.synthesis.prior import Place
 
 SOURCES = ("drawn", "uploaded", "real", "generated")
-SHAPES = ("scratch", "spot", "crack", "blotch")
+ANY = "any"  # a shape of its own in every painting: from a pit to a field
+SHAPES = ("scratch", "spot", "crack", "blotch", ANY)
 BORROWED_SHAPE = "real"  # of a known defect, among shapes to compare
 CONTROLS = {
     control.name: control
@@ -44,6 +45,7 @@ CONTROLS = {
 }
 BORROWED = ("x", "y", "angle", "scale", "flip")
 GENERATED = ("length", "width", "angle", "irregularity", "count", "x", "y", "seed")
+DRAWN = ("length", "width", "angle", "irregularity")  # what the seed decides in a shape of any kind
 # A shape's starting values where they differ from a control's default: about those of real defects.
 STARTS: dict[str, dict[str, float]] = {
     "scratch": {"angle": 20.0},
@@ -59,7 +61,8 @@ class MaskSpec:
 
     file: of a drawn or uploaded mask. image: the defective image that lends a real mask, "" for any. x, y: the
     centre; of a borrowed mask, the centre of its bounding box. angle, scale and flip (left to right, before
-    turning) move a real mask; shape, length, width, angle, irregularity, count and seed make a generated one.
+    turning) move a real mask; shape, length, width, angle, irregularity, count and seed make a generated one, of
+    the shape `ANY` the last two alone.
     vary: every painting gets another position, angle and size; with `prior` they are like those of known defects.
     place: where that was drawn to lie, None for anywhere. region: the file of the region of interest that the mask
     stays in, "" for none.
@@ -134,7 +137,7 @@ def shaped(mask: Mapping[str, object], shape: str) -> Json:
     kept = {name: mask[name] for name in ("x", "y", "vary", "prior", "from_test", "region") if name in mask}
     if shape == BORROWED_SHAPE:
         return {**kept, "source": "real"}
-    return {**kept, "source": "generated", "shape": shape, **STARTS[shape]}
+    return {**kept, "source": "generated", "shape": shape, **STARTS.get(shape, {})}
 
 
 def controls(source: str, shape: str = "scratch") -> tuple[Control, ...]:
@@ -144,8 +147,11 @@ def controls(source: str, shape: str = "scratch") -> tuple[Control, ...]:
     if source != "generated":
         return ()
     _require_choice("shape", shape, SHAPES)
+    starts = STARTS.get(shape, {})
     return tuple(
-        replace(CONTROLS[name], default=STARTS[shape].get(name, CONTROLS[name].default)) for name in GENERATED
+        replace(CONTROLS[name], default=starts.get(name, CONTROLS[name].default))
+        for name in GENERATED
+        if shape != ANY or name not in DRAWN
     )
 
 

@@ -15,7 +15,7 @@ from exdd_core.errors import BadInput
 from exdd_core.synthesis.foreground import foreground
 from exdd_core.synthesis.mask_geometry import Array, bounds, pixels_of_box
 from exdd_core.synthesis.mask_shapes import generate, rasterised, rotated, strokes_of
-from exdd_core.synthesis.mask_spec import MaskSpec
+from exdd_core.synthesis.mask_spec import ANY, MaskSpec
 from exdd_core.synthesis.prior import Lying
 
 # The window of the image that a mask touches, the mask's pixels there, and its area before the window cut it.
@@ -24,6 +24,9 @@ Placed = tuple[tuple[slice, slice], Array, float]
 ATTEMPTS = 24  # positions that are tried for a varied mask; the best is taken
 VARIED_ANGLE = 20.0  # degrees: standard deviation of the angle by which a varied mask is turned
 LARGER = 3.0  # a generated mask is enlarged or reduced by at most this factor to be as large as known defects
+ON_PART = 0.95  # the share of a varied mask that shall lie on the part
+ANY_ON_PART = 0.4  # of one of any shape: edges of the part may cut it off, as they do large defects
+MOST_OF_PART = 0.5  # what one of any shape covers at most
 VARIED_SIZE = 1.4  # a varied mask is larger or smaller by at most this factor, where the part has room
 
 
@@ -35,7 +38,8 @@ def varied(
     A lender that an edge of its image cuts off, such as a crack that starts there, is placed at the same edge
     of the part; one that several edges cut off is placed in the same corner. With a region of interest, only
     the part inside it counts. With `spec.place` the position is like that known defect's, and so are angle and
-    area of a generated mask. If half of the attempts find the part in no such place, any position is taken.
+    area of a generated mask, except of one of any shape. If half of the attempts find the part in no such place,
+    any position is taken.
     """
     part = foreground(image)
     if region is not None:
@@ -47,17 +51,20 @@ def varied(
             )
     rng = np.random.default_rng([seed, spec.seed])
     edges = [] if lender is None else _cut_off(lender)
+    free = spec.shape == ANY and lender is None
+    enough, most = (ANY_ON_PART, MOST_OF_PART * np.count_nonzero(part)) if free else (ON_PART, np.inf)
     best, best_share = np.zeros(part.shape, bool), -1.0
     for attempt in range(ATTEMPTS):
         # The edges of the part, or the known places, may lie outside the region of interest.
         if best_share < 0 and attempt == ATTEMPTS // 2 and (region is not None or spec.place):
             spec, edges = replace(spec, place=None), []
         window, patch, area = _tried(spec, part, lender, edges, attempt, rng)
-        share = np.count_nonzero(patch & part[window]) / max(area, 1)
-        if share > best_share and (patch & part[window]).any():
+        inside = np.count_nonzero(patch & part[window])
+        share = inside / max(area, 1)
+        if share > best_share and 0 < inside <= most:
             best_share, best = share, np.zeros(part.shape, bool)
             best[window] = patch
-        if share > 0.95:
+        if best_share > enough:
             break
     if best_share < 0 and region is not None:
         raise BadInput(
@@ -83,7 +90,7 @@ def _tried(
     over = bool(rng.integers(2))  # a borrowed mask is flipped, a generated one is turned by 180 degrees
     lying = spec.place.drawn(rng) if spec.place else None
     if lender is None:
-        if lying:
+        if lying and spec.shape != ANY:
             angle, size = lying.angle, _size_for(spec, lying.area, part.shape) * 0.9**attempt
         strokes = strokes_of(spec, part.shape, size, rng)
         x, y = (lying.x, lying.y) if lying else _anywhere(part, rng)

@@ -35,10 +35,11 @@ from exdd_core.detector.patch_features import PatchFeatures
 from exdd_core.errors import BadInput
 from exdd_core.evaluation import compute_metrics, reliability, tally
 from exdd_core.images import Size, probe, read_image, read_mask, resize_mask
-from exdd_core.synthesis.mask_spec import SHAPES, MaskSpec
+from exdd_core.synthesis.mask_spec import MaskSpec
 from exdd_core.synthesis.masks import realise
 from exdd_core.synthesis.request import Donor, PaintRequest
 from tests.bench import real_images
+from tests.bench.ways import KINDS
 
 FOLDERS = {
     "tiles": ("magnetic_tile", Size(256, 256)),
@@ -183,7 +184,7 @@ def _painted(
             lender = read_mask(mask, probe(image)[::-1])
             spec = MaskSpec("real", image=lent.path, vary=True)
         else:
-            spec = MaskSpec("generated", shape=str(rng.choice(SHAPES)), seed=number, vary=True)
+            spec = MaskSpec("generated", shape=str(rng.choice(KINDS)), seed=number, vary=True)
         try:
             where = realise(spec, pixels, number, lender)
             painting = synthesis.engine_named(name).paint(

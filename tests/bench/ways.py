@@ -19,13 +19,14 @@ from exdd_core.detector.examples import Marked, TrainingImage, patch_set
 from exdd_core.errors import BadInput
 from exdd_core.evaluation.resemblance import Pooled, pooled
 from exdd_core.images import Size, probe, read_image, read_mask
-from exdd_core.synthesis import prior
+from exdd_core.synthesis import mask_spec, prior
 from exdd_core.synthesis.engines import LENDING
-from exdd_core.synthesis.mask_spec import SHAPES, MaskSpec
+from exdd_core.synthesis.mask_spec import ANY, SHAPES, MaskSpec
 from exdd_core.synthesis.masks import realise
 from exdd_core.synthesis.request import Donor, PaintRequest
 
 PAINTED = 40  # by each way
+KINDS = tuple(shape for shape in SHAPES if shape != ANY)
 EVERY = 8  # every how many patches of a normal image are compared
 # Image, measured mask, what it was painted into, and the donor's part.
 Painted = tuple[np.ndarray, np.ndarray, Record, str]
@@ -40,7 +41,7 @@ class Way:
 
     engine: str
     settings: Mapping[str, object] = field(default_factory=dict)
-    shapes: tuple[str, ...] = SHAPES
+    shapes: tuple[str, ...] = KINDS
     placed: bool = True
 
     @property
@@ -52,6 +53,7 @@ class Way:
 WAYS = {
     "procedural, anywhere": Way("procedural", placed=False),
     "procedural": Way("procedural"),
+    "procedural of any shape": Way("procedural", shapes=(ANY,)),
     "transplant, anywhere": Way("transplant", {"halo": 0}, (), placed=False),  # nor with a halo
     "transplant": Way("transplant", shapes=()),
     "quilt": Way("quilt", shapes=()),
@@ -169,8 +171,7 @@ def _request(
         paths = root / lender.path, root / str(lender.mask)
         donor = Donor(lender.path, *paths, lender.defect_type, lender.group, "train")
         lent = read_mask(paths[1], probe(paths[0])[::-1])
-    shape = way.shapes[seed % len(way.shapes)] if way.shapes else SHAPES[0]
-    source = "generated" if way.shapes else "real"
-    spec = MaskSpec(source, shape=shape, seed=seed, vary=True, place=place)
+    shape = way.shapes[seed % len(way.shapes)] if way.shapes else ""
+    spec = replace(MaskSpec.from_json(mask_spec.varied(shape)), seed=seed, place=place)
     mask = realise(spec, image, seed, lent)
     return PaintRequest(image, mask, settings=way.settings, seed=seed, donor=donor)

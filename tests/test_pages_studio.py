@@ -301,6 +301,9 @@ def test_generated_varied_and_uploaded_masks(
     (tmp_path / "wrong.png").write_bytes(encode_png(square[:200]))
     with studio(browser, address) as page:
         page.click("[data-kind=generated]")
+        page.click("[data-shape=any]")
+        page.locator("[data-slider=length]").wait_for(state="hidden")  # another seed is another size
+        page.screenshot(path=SCREENSHOTS / "studio-any.png")
         page.click("[data-shape=blotch]")
         page.locator("[data-slider=length] input").fill("40")
         page.wait_for_timeout(300)

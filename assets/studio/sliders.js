@@ -33,6 +33,7 @@ export function showSliders(box, state) {
   const controls = new Map(maskControls(state).map((one) => [one.name, one]));
   for (const node of all(box, "[data-slider]")) {
     const control = controls.get(node.dataset.slider || "");
+    node.hidden = !control; // a shape of any kind has no length
     if (!control) continue;
     const value = values[control.name] ?? control.default;
     const range = find(node, "input", HTMLInputElement);

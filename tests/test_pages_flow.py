@@ -102,7 +102,7 @@ def test_another_active_version_is_announced_and_not_applied(
         other.locator(".frame-chips", has_text=first.name).wait_for(timeout=SLOW)
         try:
             activate_bank(workspace, second.id)
-            page.locator(".vw-other", has_text=f"{second.name} was made active elsewhere").wait_for(
+            page.locator(".vw-other", has_text=f"{second.name} was activated elsewhere").wait_for(
                 timeout=SLOW
             )
             page.keyboard.press("ArrowRight")
@@ -111,7 +111,7 @@ def test_another_active_version_is_announced_and_not_applied(
             page.keyboard.press("ArrowLeft")
             scored(page)
             until(page, lambda: map_of.get_attribute("src") == before)
-            page.get_by_role("button", name=f"Look with {second.name}").click()
+            page.get_by_role("button", name=f"Use {second.name}").click()
             page.locator(".vw-bank", has_text=f"Bank {second.name} ").first.wait_for(timeout=SLOW)
             other.locator(".frame-elsewhere", has_text=f"Bank {second.name}").wait_for(timeout=SLOW)
             other.locator(".frame-elsewhere").get_by_role("button", name="Open it here").click()

@@ -223,8 +223,8 @@ def test_lists_can_be_changed_and_another_bank_version_is_noticed(
         activate_bank(workspace, second.id)
         try:
             page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-            page.locator(".vw-other", has_text=f"{second.name} was made active elsewhere").wait_for()
-            page.get_by_role("button", name=f"Look with {second.name}").click()
+            page.locator(".vw-other", has_text=f"{second.name} was activated elsewhere").wait_for()
+            page.get_by_role("button", name=f"Use {second.name}").click()
             page.locator(".vw-bank", has_text=f"Bank {second.name} ").first.wait_for(timeout=SLOW)
         finally:
             activate_bank(workspace, first.id)
@@ -375,7 +375,7 @@ def test_uploads_and_a_folder_with_a_file_that_is_no_image(
         scored(page, "a.png")
         # Both are taken off the lists again, and uploads come back by Undo.
         page.click(".vw-add summary")
-        page.locator(".vw-clear", has_text="Take this folder off the list").click()
+        page.locator(".vw-clear", has_text="Remove this folder from the list").click()
         said(page, f"Removed {folder} from the lists")
         assert page.locator(".vw-lists option", has_text="line 3").count() == 0
         page.locator(".vw-lists").select_option("uploads")
@@ -414,7 +414,7 @@ def test_scoring_can_be_cancelled_and_keeps_what_it_has(
         page.locator(".note", has_text="Cancelled").wait_for(timeout=SLOW)
         assert page.evaluate("document.querySelector('.vw-bar').clientHeight") == height  # nothing moved
         words = page.locator(".vw-score").inner_text()
-        assert re.fullmatch(r"Score other \d+", words) and 0 < int(words.split()[-1]) < 120
+        assert re.fullmatch(r"Score \d+ more", words) and 0 < int(words.split()[1]) < 120
 
 
 def test_without_a_data_set_the_page_leads_to_data(browser: Browser, tmp_path: Path) -> None:
@@ -572,7 +572,7 @@ def test_mark_a_missed_defect_and_a_false_alarm_with_the_keyboard_and_take_both_
         page.keyboard.press("m")
         page.locator(".note", has_text="marked as a missed defect already").wait_for()
         page.keyboard.press("u")
-        toast("Taken back")
+        toast("Undone")
         assert heatmap() == before and line.count() == 0
         page.get_by_text("All scored").wait_for()  # what was known before counts again
         assert page.locator(".vw-stale, .vw-marked").count() == 0
@@ -595,17 +595,17 @@ def test_mark_a_missed_defect_and_a_false_alarm_with_the_keyboard_and_take_both_
             page.eval_on_selector(".vw-toast span", "words => words.append(' and no button moves'.repeat(9))")
             assert page.locator(".vw-toast button").bounding_box() == button
             page.mouse.click(button["x"] + 4, button["y"] + 4)
-            toast("Taken back")
+            toast("Undone")
         page.get_by_text("All scored").wait_for()
         page.wait_for_timeout(200)  # after which it would say what the mark had changed, with an Undo
-        assert page.locator(".vw-toast").inner_text().startswith("Taken back")
+        assert page.locator(".vw-toast").inner_text().startswith("Undone")
         assert heatmap() == before
 
         older = workspace.bank()
         newer = build_bank(workspace, "demo", positives="none")
         page.goto(f"{address}?image={quote(row.id, safe='')}&bank={older.id}")
         scored(page, row.id.partition("/")[2])
-        assert f"Looking with bank {older.name}" in page.locator(".vw-other:not(.vw-blind)").inner_text()
+        assert f"Viewing with bank {older.name}" in page.locator(".vw-other:not(.vw-blind)").inner_text()
         assert page.locator(".vw-bank").nth(1).inner_text().startswith(f"Bank {older.name} ")
         page.keyboard.press("m")
         page.locator(".note", has_text="is not the active one").wait_for()
@@ -614,11 +614,11 @@ def test_mark_a_missed_defect_and_a_false_alarm_with_the_keyboard_and_take_both_
         page.locator(".vw-bank", has_text=f"Bank {newer.name} ").first.wait_for()
         assert "bank=" not in page.url and page.locator(".vw-name").inner_text() in row.id
         page.goto(address + "?image=demo/gone.png&bank=v99")
-        page.locator(".note", has_text='There is no image "demo/gone.png"').wait_for()
+        page.locator(".note", has_text='Image "demo/gone.png" is no longer in this workspace').wait_for()
         assert 'no bank version "v99"' in page.locator(".note").first.inner_text()
         scored(page)
         page.keyboard.press("u")
-        toast("There is no mark to take back")
+        toast("There is no mark to undo")
 
 
 def test_not_sure_and_the_probability_are_shown_wherever_a_verdict_is(
@@ -714,7 +714,7 @@ def test_a_defect_without_a_mask_is_outlined_by_hand_or_from_the_heatmap(
         assert page.locator(".vw-truthline").count() == 0
         page.screenshot(path=SCREENSHOTS / "inspect-wants-mask.png", full_page=True)
         page.keyboard.press("d")
-        page.locator(".vw-marktop", has_text="The data set keeps the mask").wait_for()
+        page.locator(".vw-marktop", has_text="The mask is saved with the data set").wait_for()
         assert page.locator(".vw-keep").is_disabled()
         box = page.locator(".vw-stage").first.bounding_box()
         assert box
@@ -738,7 +738,7 @@ def test_a_defect_without_a_mask_is_outlined_by_hand_or_from_the_heatmap(
         assert outlining.wanted(workspace, id) and page.locator(".vw-truthline").count() == 0
 
         page.get_by_text("Outline what the heatmap shows").click()
-        page.locator(".vw-marktop", has_text="keep it as the mask of the defect").wait_for()
+        page.locator(".vw-marktop", has_text="save it as the mask of the defect").wait_for()
         page.screenshot(path=SCREENSHOTS / "inspect-outlining.png", full_page=True)
         page.keyboard.press("Enter")
         line.wait_for()

@@ -47,7 +47,7 @@ function wireClear(inspect) {
     const [isUploads, isFolder] = [list === "uploads", list.startsWith("folder:")];
     button.hidden = !isUploads && !isFolder;
     const words = `Remove ${counted(images.length, "uploaded image")}`;
-    button.textContent = isFolder ? "Take this folder off the list" : words;
+    button.textContent = isFolder ? "Remove this folder from the list" : words;
   });
   button.addEventListener("click", clear);
 }

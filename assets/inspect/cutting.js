@@ -41,11 +41,11 @@ export function tally(dots, at) {
 export function tallyWords({ found, defects, alarms, normals, above, all }) {
   const known = [
     defects && `finds ${found} of ${defects} known ${defects === 1 ? "defect" : "defects"}`,
-    normals && `${alarms} ${alarms === 1 ? "false alarm" : "false alarms"} of ${normals} normal`,
+    normals && `${alarms} ${alarms === 1 ? "false alarm" : "false alarms"} among ${normals} normal`,
   ].filter(Boolean);
   return known.length
     ? known.join(", ").replace(/^(\d)/, "gives $1")
-    : `lies below ${above} of ${all} images`;
+    : `is exceeded by ${above} of ${all} images`;
 }
 
 /**
@@ -63,7 +63,9 @@ export const unscoredWords = (all, dots) =>
  * @param {Tally} counts
  */
 export const blindness = ({ found, defects }) =>
-  defects && !found ? `At its threshold this bank finds 0 of ${defects} known defects: set it.` : "";
+  defects && !found
+    ? `At its threshold, this bank finds 0 of ${defects} known defects; set another one.`
+    : "";
 
 /** Images of unknown truth from which on "all above the threshold" says something. */
 const SEVERAL = 3;
@@ -125,7 +127,7 @@ export function changeWords(before, after) {
   const changed = (by, more, fewer) => `${Math.abs(by)} ${by < 0 ? fewer : more}`;
   return [
     changed(now.found - then.found, "more found", "fewer found"),
-    changed(now.alarms - then.alarms, "new false alarms", "false alarms fewer"),
+    changed(now.alarms - then.alarms, "new false alarms", "fewer false alarms"),
     `${now.unsure} now not sure`,
   ].join(", ");
 }

@@ -34,9 +34,9 @@ test("values are those of the version, whatever threshold they were judged by", 
     dots.map(({ value }) => value),
     [0.25, 0.4, 1],
   );
-  assert.equal(tallyWords(tally(dots, 0.3)), "finds 2 of 2 known defects, 0 false alarms of 1 normal");
+  assert.equal(tallyWords(tally(dots, 0.3)), "finds 2 of 2 known defects, 0 false alarms among 1 normal");
   assert.equal(blindness(tally(dots, 0.3)), "");
-  assert.match(blindness(tally(dots, 1)), /finds 0 of 2 known defects: set it/);
+  assert.match(blindness(tally(dots, 1)), /finds 0 of 2 known defects; set another one/);
 });
 
 test("a place on the slider is a threshold, and back", () => {

@@ -39,7 +39,7 @@ export function filtersPane({ viewer, store }, { openList, select }) {
   showView();
 }
 
-const STALE = "Partly counted from scores before the bank changed; score the list again";
+const STALE = "Partly counted from scores from before the bank changed; score the list again";
 
 /** @param {State} state */
 const options = ({ lists, list }) =>

@@ -12,8 +12,8 @@ import { fixed, meaning, METHODS, otherScore, outcome, percent, scoreOf, TITLES,
 /** @typedef {import("./words.js").Method} Method */
 
 const FREQUENT =
-  "How probable a defect is in this image, were defects as frequent as among the training images";
-const EQUAL = " This bank version knows no defect yet: until it does, ExDD equals PatchCore.";
+  "Probability of a defect in this image if defects were as frequent as among the training images";
+const EQUAL = " This bank version knows no defects yet; until it does, ExDD equals PatchCore.";
 
 /**
  * @param {import("./state.js").Inspect} inspect

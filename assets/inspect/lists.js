@@ -52,13 +52,13 @@ export const FILTERS = [
   {
     key: "doubt",
     words: "Not sure",
-    tip: "ExDD's score is so close to the threshold that a person should look",
+    tip: "ExDD's score is so close to the threshold that a person should check",
     ...ofRows(({ exdd }) => exdd.verdict === "not sure"),
   },
   {
     key: "unknown",
     words: "Cannot judge",
-    tip: "The score or heatmap is not finite, so a person must look",
+    tip: "A score or heatmap is not finite, so a person must check",
     ...ofRows(({ exdd }) => exdd.verdict === "cannot judge"),
   },
   {
@@ -74,7 +74,7 @@ export const FILTERS = [
   {
     key: "marked",
     words: "Marked",
-    tip: "Images that somebody marked as a missed defect or a false alarm",
+    tip: "Images marked as a missed defect or a false alarm",
     passes: ({ id }, row, marked) => marked.has(id),
   },
 ];

@@ -12,11 +12,11 @@ import { knownName, rememberName } from "../shared/who.js";
  * @typedef {object} Words
  * @property {string} title
  * @property {string} what is to be done
- * @property {string} keeps what the Keep button does
+ * @property {string} keeps what the Save button does
  * @property {string} keeping said while it does
  */
 
-const NO_NAME = 'Enter your name in "By": it is stored with the mark. Then keep it again.';
+const NO_NAME = 'Enter your name in "By": it is stored with the mark. Then save again.';
 const MARKING = { keeps: "Teach the bank (Enter)", keeping: "Teaching the bank…" };
 
 /** @type {Record<Marking["action"], Words>} */
@@ -28,14 +28,14 @@ const WORDS = {
   },
   false_alarm: {
     title: "False alarm",
-    what: "What is marked goes into the negative bank.",
+    what: "The marked area goes into the negative bank.",
     ...MARKING,
   },
   outline: {
     title: "Outline of the defect",
-    what: "Draw over the defect. The data set keeps the mask, and banks built from then on learn it.",
-    keeps: "Keep the mask (Enter)",
-    keeping: "Keeping the mask…",
+    what: "Draw over the defect. The mask is saved with the data set, and banks built from then on learn it.",
+    keeps: "Save the mask (Enter)",
+    keeping: "Saving the mask…",
   },
 };
 
@@ -74,8 +74,8 @@ export function barOf(tools, { action, words, warning, isTrue }, { types, type, 
     nameField(tools),
     make("span", { class: "vw-noname", role: "alert", hidden: true }, NO_NAME),
     make("span", { class: "vw-space" }),
-    plain("Cancel", () => tools.told.leave(), { title: "Leave everything as it was (Esc)" }),
-    plain("Keep", () => tools.keep(), { class: "main-button vw-keep", title: keeps }),
+    plain("Cancel", () => tools.told.leave(), { title: "Discard the drawing (Esc)" }),
+    plain("Save", () => tools.keep(), { class: "main-button vw-keep", title: keeps }),
   ];
 }
 
@@ -98,7 +98,7 @@ function sizeField(tools, most) {
   /** @type {HTMLInputElement} */
   const slider = make("input", {
     ...{ type: "range", class: "vw-brushsize", min: 1, max: most, step: 1, value: tools.brush },
-    "aria-label": "Size of the brush, pixels of the image",
+    "aria-label": "Brush size in image pixels",
     oninput: () => tools.resize(Number(slider.value)),
   });
   return make("label", { class: "vw-field" }, "Size", slider, make("output", { class: "vw-percent" }));
@@ -108,7 +108,7 @@ function sizeField(tools, most) {
 const truthButton = (tools) =>
   plain("Use the true outline", () => tools.told.truth(), {
     class: "plain-button vw-usetruth",
-    title: "Begin with the mask that the data set has of this defect",
+    title: "Start with the data set's mask of this defect",
   });
 
 /** @param {Tools} tools @param {string} type */
@@ -162,7 +162,7 @@ export function showBar({ bar, editor, tool, brush, isBusy, isReady }, { action 
   find(bar, "output").textContent = `${brush} px`;
   const keep = find(bar, ".vw-keep", HTMLButtonElement);
   keep.disabled = !isReady;
-  keep.textContent = isBusy ? WORDS[action].keeping : "Keep";
+  keep.textContent = isBusy ? WORDS[action].keeping : "Save";
 }
 
 /**

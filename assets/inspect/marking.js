@@ -70,7 +70,7 @@ export const startMark = (inspect, action) =>
     begin(store, id, {
       ...{ action, layer, proposed: false },
       words: layer ? `${words} goes into the negative bank. Draw to change that.` : words,
-      warning: result.test ? "A test image: evaluation leaves its part out from then on." : "",
+      warning: result.test ? "A test image: its part will be left out of evaluation from then on." : "",
     });
   })();
 
@@ -90,7 +90,7 @@ export const startOutline = (inspect, proposed) =>
     if (!picture?.outline.wanted || marking) return;
     if (proposed && !(await scored(inspect))) return;
     const { words, layer } = proposed ? await askRegion(inspect, "proposal", id) : { words: "", layer: null };
-    const hint = `${words}: keep it as the mask of the defect, or draw and erase to correct it.`;
+    const hint = `${words}: save it as the mask of the defect, or draw and erase to correct it.`;
     begin(store, id, { action: "outline", layer, proposed, words: proposed ? hint : "", warning: "" });
   })();
 
@@ -210,7 +210,7 @@ export const undoMark = (inspect, wanted) =>
     const own = result?.marks.at(-1);
     if (!wanted && !own && open !== null && picture?.outline.by?.last) return undoOutline(inspect, open);
     const undone = wanted || (own ? { id: open || "", decision: own.decision } : undoable.at(-1));
-    if (!undone) return toast("There is no mark to take back.");
+    if (!undone) return toast("There is no mark to undo.");
     const who = knownName();
     if (!who) return askName(viewer, () => undoMark(inspect, undone));
     const { id, decision } = undone;
@@ -221,7 +221,7 @@ export const undoMark = (inspect, wanted) =>
     store.patch({ undoable: left });
     if (id !== store.get().id && store.get().byId.has(id)) await select(inspect, id);
     await showMarked(inspect, id, answer);
-    const said = `Taken back. ${answer.said}`;
+    const said = `Undone. ${answer.said}`;
     toast(said);
     await scoreAgain(inspect, { images, rows, said });
   })();

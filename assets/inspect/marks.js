@@ -55,13 +55,13 @@ function outlineLines({ id, picture, bank }, { outline, undoOutline }) {
   const { wanted, by } = picture.outline;
   const title = "The region above the threshold, for you to accept or correct";
   if (wanted) {
-    const words = make("span", {}, "This image has a defect and no mask of it:");
+    const words = make("span", {}, "This image has a defect but no mask of it:");
     const draw = small("Outline the defect", () => outline(false), { title: "Draw its mask (D)" });
     const accept = small("Outline what the heatmap shows", () => outline(true), { title });
     return [make("p", { class: "vw-markline vw-wantsmask" }, words, draw, bank && accept)];
   }
   if (!by) return [];
-  const undo = small("Undo", () => undoOutline(id), { title: "Take the mask back (U)" });
+  const undo = small("Undo", () => undoOutline(id), { title: "Undo the mask (U)" });
   return [markLine(`Outlined by ${by.who}, ${when(by.created, new Date())}`, by.last && undo)];
 }
 
@@ -70,7 +70,7 @@ const markLines = ({ id, result }, { undo }) =>
   (result?.marks || []).map(({ action, type, who, created, decision }) => {
     const words = `Marked as ${CALLED[action]}${type ? ` (${type})` : ""} by ${who}`;
     const takeBack = () => undo({ id: id || "", decision });
-    const button = small("Undo", takeBack, { title: "Take it back (U)" });
+    const button = small("Undo", takeBack, { title: "Undo the mark (U)" });
     return markLine(`${words}, ${when(created, new Date())}`, button);
   });
 
@@ -114,9 +114,9 @@ export function askName(viewer, then) {
     make(
       "form",
       { class: "vw-markline", onsubmit },
-      make("span", {}, "Who takes it back?"),
+      make("span", {}, "Who is undoing it?"),
       field,
-      make("button", { type: "submit", class: "plain-button small" }, "Take back"),
+      make("button", { type: "submit", class: "plain-button small" }, "Undo"),
     ),
   );
   field.focus();

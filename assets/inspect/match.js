@@ -50,7 +50,7 @@ function cards(match) {
 
 /** @param {Match} match */
 function hereCard({ here, isPeak }) {
-  const title = "How probable it is that this patch shows a defect";
+  const title = "Probability that this patch shows a defect";
   const lines = [
     heading(isPeak ? "Highest score" : "Patch here"),
     quiet(`row ${here.row + 1}, column ${here.column + 1}`),

@@ -6,8 +6,8 @@ import { isLoading } from "./state.js";
 
 /** @typedef {import("./state.js").State} State */
 
-const WHAT = "Open Studio with this mask, a surface like this one, its type and the words for it (P)";
-const NO_MASK = "Nothing marks a defect here yet: mark it as a missed defect first (M)";
+const WHAT = "Open Studio with this mask, a similar surface, its type and a prompt for it (P)";
+const NO_MASK = "No defect is marked here yet; mark it as a missed defect first (M)";
 
 /**
  * Where defects like the one of an image are painted; "" where nothing marks one.

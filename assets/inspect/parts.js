@@ -81,6 +81,6 @@ export function press(root, name, value) {
  * @param {() => unknown} showAll
  */
 export const nothingPasses = (showAll) => [
-  "No image of this list passes the filter. ",
+  "No image in this list matches the filter. ",
   small("Show all", showAll, { class: "plain-button small vw-all" }),
 ];

@@ -74,8 +74,8 @@ function sliderOf(slid) {
 
 /** @param {Acts["look"]} look */
 function waysOf(look) {
-  const rate = numberField("2", "Share of held-out normal images above, percent");
-  const miss = numberField("10", "False alarms that a missed defect costs");
+  const rate = numberField("2", "Percentage of held-out normal images above it");
+  const miss = numberField("10", "False alarms that one missed defect is worth");
   const byRate = () => look({ way: "rate", rate: Number(rate.value) / 100 });
   const byCost = () => look({ way: "cost", miss: Number(miss.value) });
   return make(

@@ -73,14 +73,12 @@ function otherBankLine(inspect) {
   const box = find(viewer, ".vw-other:not(.vw-blind)");
   store.subscribe(["bank", "active"], ({ bank, active, wantedBank }) => {
     box.hidden = !bank || bank === active;
-    const other = wantedBank
-      ? `, which is not the active one.`
-      : ` still: ${active} was made active elsewhere.`;
+    const other = wantedBank ? `, which is not the active one.` : `; ${active} was activated elsewhere.`;
     if (box.hidden) box.replaceChildren();
     else
       box.replaceChildren(
-        make("span", {}, `Looking with bank ${bank}${active ? other : "."}`),
-        (active && small(`Look with ${active}`, () => leaveOtherBank(inspect))) || "",
+        make("span", {}, `Viewing with bank ${bank}${active ? other : "."}`),
+        (active && small(`Use ${active}`, () => leaveOtherBank(inspect))) || "",
       );
   });
 }

@@ -108,7 +108,7 @@ export const otherScore = ({ calibrated, threshold }) =>
 export function scoreWords(left, all, isAgain) {
   if (!left) return "All scored";
   if (isAgain) return `Score ${left} again`;
-  return left === all ? `Score all ${left}` : `Score other ${left}`;
+  return left === all ? `Score all ${left}` : `Score ${left} more`;
 }
 
 /** @param {Date} date */

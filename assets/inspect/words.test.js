@@ -76,7 +76,7 @@ test("a verdict means what its thresholds guarantee", () => {
 test("the button says which images are scored", () => {
   assert.equal(scoreWords(0, 8, true), "All scored");
   assert.equal(scoreWords(8, 8, false), "Score all 8");
-  assert.equal(scoreWords(3, 8, false), "Score other 3");
+  assert.equal(scoreWords(3, 8, false), "Score 3 more");
   assert.equal(scoreWords(8, 8, true), "Score 8 again");
 });
 

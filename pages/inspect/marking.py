@@ -77,7 +77,7 @@ def outline(review: Review, asked: questions.Outlined) -> Answer:
     changed = review.outline(id, mask, asked.who)
     return {
         "picture": picture(review, questions.OneImage(id=id, bank=asked.bank)),
-        "said": f"The mask is kept with {changed.dataset}.",
+        "said": f"The mask was saved with {changed.dataset}.",
     }
 
 

@@ -120,7 +120,7 @@ def _list_of(review: Review, id: str) -> tuple[str | None, str]:
     try:
         return (review.list_of(id), "") if id else (None, "")
     except BadInput:
-        return None, f'There is no image "{id}" in this workspace any more; here is another one.'
+        return None, f'Image "{id}" is no longer in this workspace; here is another one.'
 
 
 def _note(key: str, bank_state: BankState | None) -> str:
@@ -129,8 +129,8 @@ def _note(key: str, bank_state: BankState | None) -> str:
         return ""
     bank = bank_state.version
     return (
-        f'Bank {bank.name} was built from the data set "{bank.dataset}", these images are of "{dataset}": '
-        "scores mean little. Build or activate a bank version of this data set in Banks."
+        f'Bank {bank.name} was built from the data set "{bank.dataset}", but these images are from "{dataset}", '
+        "so scores mean little. Build or activate a bank version of this data set in Banks."
     )
 
 
@@ -160,7 +160,7 @@ def add_files(review: Review, asked: questions.AddFiles) -> Answer:
     """Add uploaded files and open the list of uploads."""
     ids, refused = review.add_files([(uploaded(file.path), file.name) for file in asked.files])
     if not ids:
-        raise BadInput(" ".join(refused) or "No file came along; choose some.")
+        raise BadInput(" ".join(refused) or "No files were received; choose some.")
     opened = open_list(review, questions.OpenList(image=ids[0]))
     note = " ".join([*refused, str(opened["note"])]).strip()
     return opened | {"note": note, "first": ids[0]}

@@ -68,7 +68,7 @@ def export_all(review: Review, asked: questions.Exported) -> Answer:
     """Queue the export of these images' panes as one zip file, or of their regions as COCO."""
     ids = list(asked.ids)
     if not ids:
-        raise BadInput("The list shows no image; choose another filter.")
+        raise BadInput("The list shows no images; choose another filter.")
     title = f"Exporting {sentences.count(len(ids), 'image')}"
     spec = {"ids": ids, "what": asked.what} | asked_bank(asked)
     return {"job": job_answer(jobs.submit(review.workspace, "export", title, spec))}

@@ -81,7 +81,7 @@ def job_answer(job: jobs.Job) -> Answer:
     shown: Answer = {"id": job.id, "running": job.active, "fraction": job.fraction, "text": job.text}
     shown["error"] = job.error
     if job.state in ("cancelled", "interrupted"):
-        kept = {"score": "What was scored until then is kept.", "export": "No file was written."}
+        kept = {"score": "The scores so far were saved.", "export": "No file was written."}
         shown["note"] = f"{job.state.capitalize()}. {kept[job.kind]}"
     elif job.kind == "score" and job.result:
         scored = cast(Scored, job.result)

@@ -317,7 +317,7 @@ def test_generated_varied_and_uploaded_masks(
         known.wait_for()
         page.screenshot(path=SCREENSHOTS / "studio-vary.png")
         page.fill(".st-number", "4")
-        page.locator(".st-sum", has_text="each with another mask").wait_for()
+        page.locator(".st-sum", has_text="each with a different mask").wait_for()
         page.click(".st-queue")
         until(page, lambda: candidates.count(workspace) == 5)
         drawn = [read_mask(made.drawn, None) for made in candidates.listed(workspace, limit=4)]
@@ -431,7 +431,7 @@ def test_edit_from_here_brings_everything_back(browser: Browser, address: str, w
         again = newest(workspace)
         assert again.parent == first.id and again.source == first.source and again.settings == first.settings
         assert np.array_equal(read_image(again.image), read_image(first.image))  # same record, same pixels
-        page.locator(".st-changes", has_text="Made in the same way").wait_for()
+        page.locator(".st-changes", has_text="Painted in the same way").wait_for()
         page.click(".st-otherseed")
         until(page, lambda: candidates.count(workspace) == 3)
         page.locator(".st-change", has_text="seed").wait_for()  # the one thing that changed
@@ -463,7 +463,7 @@ def test_a_comparison_is_a_grid_whose_cells_lend_their_settings(
         rows = page.locator(".st-grid tbody th").all_inner_texts()
         assert rows == ["copper metal scratches", "white marks on the wall"]
         page.locator(".st-cell").nth(5).click()
-        said(page, "Took the settings")
+        said(page, "Loaded the settings")
         assert page.locator("[data-control=strength] input[type=number]").input_value() == "2"
         assert page.locator(".st-prompt").input_value() == "white marks on the wall"
         page.screenshot(path=SCREENSHOTS / "studio-comparison.png", full_page=True)
@@ -534,7 +534,7 @@ def test_the_library_saves_loads_compares_deletes_and_travels(
         page.get_by_role("button", name="Rename Fine scratches").click()
         page.locator(".st-scores .rename input").fill("Finer scratches")
         page.keyboard.press("Enter")
-        said(page, '"Fine scratches" is called "Finer scratches" now')
+        said(page, '"Fine scratches" is now named "Finer scratches"')
         page.locator(".st-toast").get_by_role("button", name="Undo").click()
         page.locator(".st-scores tr", has_text="Fine scratches").get_by_role("button", name="Load").click()
         page.locator(".st-expanded summary", has_text="2 prompts").wait_for()
@@ -648,7 +648,7 @@ def test_an_engine_is_taught_and_its_adapter_used_and_dropped(
         row.locator(".rename input").press("Enter")
         row = page.locator(".st-adapter[data-name=cracks]", has_text="in use")
         row.get_by_role("button", name="Drop").click()
-        row.get_by_role("button", name="Drop for good").click()
+        row.get_by_role("button", name="Drop permanently").click()
         row.wait_for(state="detached")
     assert adapters.listed(workspace) == [] and adapters.in_use(workspace) == ""
 

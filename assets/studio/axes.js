@@ -72,9 +72,9 @@ export const readLines = (text) => [...new Set(text.split("\n").map((line) => li
 
 /** @param {Control | undefined} control */
 export function numbersHelp(control) {
-  if (!control || control.minimum === null || control.maximum === null) return "with commas between";
+  if (!control || control.minimum === null || control.maximum === null) return "separated by commas";
   const unit = control.unit ? ` ${control.unit}` : "";
-  return `${control.minimum} to ${control.maximum}${unit}, with commas between`;
+  return `${control.minimum} to ${control.maximum}${unit}, separated by commas`;
 }
 
 /**
@@ -104,6 +104,6 @@ export function gridProblem(counts, most) {
 export function gridWords(counts) {
   const cells = counts.reduce((a, b) => a * b, 1);
   const sum = counts.length > 1 ? `${counts.join(" × ")} = ${cells}` : `${cells}`;
-  const rest = "the same image and mask, everything else as it is set. They go to the front of the queue.";
+  const rest = "the same image and mask, all other settings unchanged. They go to the front of the queue.";
   return `${sum} ${cells === 1 ? "candidate" : "candidates"}: ${rest}`;
 }

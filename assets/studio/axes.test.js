@@ -63,8 +63,8 @@ test("values spread around the one that is set, within the limits", () => {
 test("values are read once each", () => {
   assert.deepEqual(readNumbers("1, 2;2  x 3"), [1, 2, 3]);
   assert.deepEqual(readLines("smooth\n\nsmooth "), ["smooth", ""]);
-  assert.equal(numbersHelp(control), "0 to 2, with commas between");
-  assert.equal(numbersHelp(undefined), "with commas between");
+  assert.equal(numbersHelp(control), "0 to 2, separated by commas");
+  assert.equal(numbersHelp(undefined), "separated by commas");
 });
 
 test("prompts of the template come first and are ticked", () => {

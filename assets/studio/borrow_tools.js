@@ -20,15 +20,14 @@ export function borrowTools({ store }, sources) {
     const fromTest = test.checked;
     store.patch({ fromTest, donors: null, real: fromTest ? real : { ...real, image: null } });
   });
-  const title =
-    "Recorded with every candidate: a mask of the test split makes figures on that split too good";
+  const title = "Recorded with every candidate: masks of the test split make figures on that split too good";
   const row = make(
     "div",
     { class: "st-row" },
     sliderRow(store),
     make("label", { class: "st-check" }, flip, "Flip"),
-    make("label", { class: "st-check", title }, test, "Masks of the test split too"),
-    plain("Paint on it", () => sources.paintOnIt(), { title: "Go on with brush and eraser" }),
+    make("label", { class: "st-check", title }, test, "Include masks of the test split"),
+    plain("Paint on it", () => sources.paintOnIt(), { title: "Continue with brush and eraser" }),
   );
   return [donorStrip(store.get(), sources.lend), row];
 }
@@ -39,12 +38,12 @@ export function borrowTools({ store }, sources) {
  */
 function donorStrip({ donors, real }, lend) {
   const strip = make("div", { class: "st-strip st-donors", role: "listbox", "aria-label": "Real defects" });
-  if (donors === null) strip.append(make("span", { class: "st-quiet" }, "Looking for real defects…"));
+  if (donors === null) strip.append(make("span", { class: "st-quiet" }, "Loading real defects…"));
   else if (!donors.length) {
-    const words = "No defect of the training split has a mask. Draw one, generate one or upload one.";
+    const words = "No defect of the training split has a mask. Draw, generate or upload one.";
     strip.append(make("span", { class: "st-quiet" }, words));
   } else {
-    const title = "Any of them, drawn by the seed";
+    const title = "Any of them, chosen by the seed";
     const any = { type: "button", role: "option", class: "st-tile st-any", title, onclick: () => lend("") };
     strip.append(
       make("button", { ...any, "aria-selected": String(real.image === "") }, "Any"),

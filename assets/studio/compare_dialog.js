@@ -17,7 +17,7 @@ import { engineOf, valueOf } from "./settings.js";
 
 const SEARCH =
   "Search paints with different images and masks, measures as it goes, and spends most paintings on the combinations, " +
-  "also of the prompt's alternatives, that the active bank finds visible, plausible and new.";
+  "including the prompt's alternatives, that the active bank finds visible, plausible and new.";
 
 /**
  * How the values of an axis are chosen.
@@ -155,7 +155,7 @@ function numbers(name, start, help, tell) {
     type: "text",
     class: `st-values-${name}`,
     value: start.join(", "),
-    "aria-label": "Values, with commas between",
+    "aria-label": "Values, separated by commas",
     oninput: tell,
   });
   const node = make("div", {}, field, make("span", { class: "st-help" }, help));
@@ -193,8 +193,8 @@ function promptPicks(state, tell) {
 
 /** @param {string[]} start @param {() => void} tell @returns {Values} */
 function lines(start, tell) {
-  const field = make("textarea", { rows: "3", "aria-label": "Values, one a line", oninput: tell });
+  const field = make("textarea", { rows: "3", "aria-label": "Values, one per line", oninput: tell });
   field.value = start.join("\n");
-  const help = make("span", { class: "st-help" }, "one a line; an empty line is none");
+  const help = make("span", { class: "st-help" }, "one per line; an empty line means none");
   return { read: () => readLines(field.value), node: make("div", {}, field, help) };
 }

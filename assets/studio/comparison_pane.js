@@ -46,9 +46,9 @@ const section = (comparison, open, close, keep) =>
       make("h2", { class: "st-title" }, "Comparison"),
       make("span", { class: "st-quiet" }, comparison.text),
       make("span", { class: "st-space" }),
-      make("span", { class: "st-quiet" }, "A click shows a result and reuses its settings."),
+      make("span", { class: "st-quiet" }, "Click a result to show it and reuse its settings."),
       small("Keep all", () => keep(comparison.cells.flat().filter((id) => id !== null)), {
-        title: "Its results are drafts; kept, they wait on Curate",
+        title: "Its results are drafts; once kept, they wait on Curate",
       }),
       small("Close", close),
     ),

@@ -19,7 +19,7 @@ export function controlRow(control, value, change) {
     change(control.name, undefined);
     box.replaceWith(controlRow(control, control.default, change));
   };
-  const title = `Back to ${shownValue(control, control.default)}`;
+  const title = `Reset to ${shownValue(control, control.default)}`;
   const reset = make("button", { type: "button", class: "st-reset", title, onclick: back }, "reset");
   reset.hidden = value === control.default;
   const fields = fieldsOf(control, id, value, (given) => {

@@ -84,7 +84,7 @@ export const nameAsker = (dialog) => (prompt, then) => {
   const help = make(
     "p",
     { class: "st-quiet st-full" },
-    "Kept with its negative prompt, engine and settings.",
+    "Saved with its negative prompt, engine and settings.",
   );
   const properties = { class: "st-form", id: "st-nameform", onsubmit: save };
   const form = make("form", properties, make("label", {}, "Name"), field, help);
@@ -121,7 +121,7 @@ export const wordList = ({ call, attempt }, dialog) =>
     );
     const help =
       "Words of the negative prompt are excluded or reversed. " +
-      "Words it does not know are named next to the result.";
+      "Words that it does not know are listed next to the result.";
     dialog.open(
       "Words that the procedural engine knows",
       [table],

@@ -113,7 +113,7 @@ function lenderRow({ store }) {
   const options = (donors || []).map(({ id, name, type }) =>
     make("option", { value: id, selected: id === (borrowed || donor) }, `${name} · ${type}`),
   );
-  const any = make("option", { value: "" }, "Any of the training split, drawn by the seed");
+  const any = make("option", { value: "" }, "Any of the training split, chosen by the seed");
   const select = make("select", { id: "st-donor", disabled: Boolean(borrowed) }, any, ...options);
   select.addEventListener("change", () => store.patch({ donor: select.value }));
   const help = borrowed ? "the one whose mask is borrowed" : "cut out by its mask and turned to fit yours";
@@ -139,7 +139,10 @@ function warmer({ root, store, call, say }) {
     const box = find(root, ".st-loading");
     box.hidden = !loading;
     if (!loading) return;
-    box.replaceChildren(bar(loading.text, loading.fraction), `${loading.text}. You may draw meanwhile.`);
+    box.replaceChildren(
+      bar(loading.text, loading.fraction),
+      `${loading.text}. You can draw in the meantime.`,
+    );
   };
   let warming = "";
   return async (/** @type {Engine} */ { name, loads: hasModel, missing }) => {

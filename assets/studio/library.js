@@ -78,7 +78,7 @@ const emptyNote = () =>
 
 /** @param {Score[]} typed @param {HTMLElement} table */
 function typedTable(typed, table) {
-  const words = `${counted(typed.length, "prompt")} that ${typed.length === 1 ? "was" : "were"} only typed`;
+  const words = `${counted(typed.length, "prompt")} typed but not saved`;
   return make("details", { class: "st-typed" }, make("summary", {}, words), table);
 }
 
@@ -108,7 +108,7 @@ function rowActs(studio, dialog, ticked, changed, show) {
   const rename = dialog.within(async (/** @type {Prompt} */ prompt, /** @type {string} */ name) => {
     changed((await call("save_prompt", { ...prompt, name })).prompts);
     await show();
-    toast(`"${prompt.name}" is called "${name}" now.`, async () => {
+    toast(`"${prompt.name}" is now named "${name}".`, async () => {
       changed((await call("save_prompt", prompt)).prompts);
       if (dialog.isOpen()) await show();
     });
@@ -182,7 +182,7 @@ async function importFile({ call, upload, toast }, dialog, file, changed, show) 
     if (dialog.isOpen()) await show();
   };
   if (number) toast(`Imported ${counted(number, "prompt")}.`, undo);
-  else toast("All of them are here already.");
+  else toast("All of them are already in the library.");
 }
 
 /**
@@ -210,7 +210,7 @@ async function showDifferences({ call }, dialog, [a, b], show) {
     make("thead", {}, heads),
     make("tbody", {}, ...lines),
   );
-  const same = make("p", {}, "They are the same but for their names.");
+  const same = make("p", {}, "They are the same except for their names.");
   const back = plain("Back to the library", dialog.within(show));
   dialog.open(`${names[0]} and ${names[1]}`, [rows.length ? table : same], [back]);
 }

@@ -73,7 +73,7 @@ function drawTools(studio, editor) {
     min: 0,
     max: 100,
     step: 1,
-    "aria-label": "Size of the brush, pixels of the image",
+    "aria-label": "Brush size in image pixels",
   });
   range.addEventListener("input", () =>
     store.patch({ brush: brushAt(Number(range.value), store.get().picture) }),
@@ -96,8 +96,8 @@ function drawTools(studio, editor) {
   };
   const acts = [
     act("undo", "Undo the last stroke (Ctrl+Z)"),
-    act("redo", "Paint it again (Ctrl+Shift+Z)"),
-    act("clear", "Empty the mask; Undo brings it back"),
+    act("redo", "Redo the last stroke (Ctrl+Shift+Z)"),
+    act("clear", "Clear the mask; Undo restores it"),
   ];
   return [
     make("div", { class: "st-row" }, brushes, size, make("span", { class: "st-space" }), ...acts),
@@ -116,11 +116,11 @@ const shaping = (editor) => [
   small("Shrink", () => editor.reshape((...mask) => grown(...mask, -STEP)), {
     title: "Narrower by 2 pixels",
   }),
-  small("Fill holes", () => editor.reshape(withoutHoles), { title: "Set what the mask encloses" }),
+  small("Fill holes", () => editor.reshape(withoutHoles), { title: "Fill what the mask encloses" }),
   make(
     "span",
     { class: "st-quiet" },
-    "Polygon: click corners; a double click or Enter closes it, Esc drops it.",
+    "Polygon: click corners; a double-click or Enter closes it, Esc discards it.",
   ),
 ];
 
@@ -146,7 +146,7 @@ function showStrokes(box, { strokes, drawn }) {
 
 /** @param {MaskSources} sources */
 export const paintButton = ({ paintOnIt }) =>
-  plain("Paint on it", () => paintOnIt(), { title: "Go on with brush and eraser" });
+  plain("Paint on it", () => paintOnIt(), { title: "Continue with brush and eraser" });
 
 /** @param {Studio} studio @param {MaskSources} sources */
 function shapeTools({ root, store }, sources) {
@@ -162,7 +162,7 @@ function shapeTools({ root, store }, sources) {
     const words = shape[0].toUpperCase() + shape.slice(1);
     return make("button", { type: "button", "data-shape": shape, onclick: () => choose(shape) }, words);
   });
-  const title = "The same sliders, drawn anew";
+  const title = "Another random shape with the same sliders";
   const first = make(
     "div",
     { class: "st-row" },
@@ -179,7 +179,7 @@ function uploadTools({ store }, sources) {
   const { name, file } = store.get().uploaded;
   const input = make("input", { type: "file", class: "st-file", hidden: true });
   input.addEventListener("change", () => sources.takeFile(input.files?.[0]));
-  const words = name || "PNG, BMP, TIFF or JPEG, as large as the image; or drop it on the image.";
+  const words = name || "PNG, BMP, TIFF or JPEG, the same size as the image; or drop it on the image.";
   const row = make(
     "div",
     { class: "st-row" },

@@ -19,11 +19,11 @@ export function maskWords({ root, store }) {
     } else if (note) lines.push(warning(note));
     else if (vary) {
       const other = link("Show another", () => store.patch({ seed: drawSeed(root) }));
-      const words = "One of many: each painting gets its own, and a preview this one. ";
+      const words = "One of many: each painting gets its own mask; a preview uses this one. ";
       lines.push(make("p", { class: "st-quiet" }, words, other));
     }
     if (parent) {
-      const afresh = link("Start afresh", () => store.patch({ parent: "" }));
+      const afresh = link("Start over", () => store.patch({ parent: "" }));
       lines.push(make("p", { class: "st-quiet" }, `Edited from ${parent.slice(0, 6)}. `, afresh));
     }
     find(root, ".st-undermask").replaceChildren(...lines);

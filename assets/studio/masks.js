@@ -28,7 +28,7 @@
 export const KINDS = {
   drawn: "Paint where the defect goes.",
   real: "A real defect's mask: drag, turn and scale it on the image.",
-  generated: "A shape by sliders: drag it to its place.",
+  generated: "A shape set with sliders: drag it into place.",
   uploaded: "A mask file: white where the defect goes.",
 };
 

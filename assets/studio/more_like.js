@@ -32,15 +32,15 @@ async function takeDefect(studio, id, surface) {
     ...{ kind: "drawn", drawn: { layer, base: file }, vary: true, fromTest, donors: null },
     ...{ ...wordsOf(answer), type, count: COUNT, where: "random" },
   });
-  const test = fromTest ? " It is of a test image, as every record says." : "";
-  return `Loaded the mask of ${id.split("/").at(-1)}, placed anew each time, its type and its words.${test}`;
+  const test = fromTest ? " It comes from a test image, as every record says." : "";
+  return `Loaded the mask of ${id.split("/").at(-1)}, placed differently each time, its type and its prompt.${test}`;
 }
 
 /** @param {import("./state.js").Studio} studio @param {string} type */
 async function takeType({ store, call }, type) {
   const words = wordsOf(await call("words_for", { type }));
   store.patch({ ...words, type, vary: true, count: COUNT, where: "random" });
-  return `Loaded the words for ${type}, with another mask each time.`;
+  return `Loaded the prompt for ${type}, with a different mask each time.`;
 }
 
 /** @param {{ prompt: string, negative: string, promptId: string }} answer */

@@ -69,7 +69,7 @@ export function painter(studio) {
     const { job, count } = await call("queue", orderOf({ ...state, vary }));
     const many = counted(count, "candidate");
     store.patch({ jobs: [...store.get().jobs, waiting(job, many)] });
-    toast(`Queued ${many}. They land below as they are made; you may close this page.`);
+    toast(`Queued ${many}. They appear below as they are painted; you can close this page.`);
     await refresh();
   });
 
@@ -104,7 +104,7 @@ const searcher =
     const { job } = await call("search", { ...order, count, axes });
     const many = counted(count, "candidate");
     store.patch({ jobs: [...store.get().jobs, waiting(job, `Search with ${many}`)] });
-    toast(`Searching with ${many}. They land below as they are made; you may close this page.`);
+    toast(`Searching with ${many}. They appear below as they are painted; you can close this page.`);
     await refresh();
   };
 

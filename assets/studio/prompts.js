@@ -66,6 +66,6 @@ export function batchWords({ expanded: { prompts, each, total, error }, where, m
   const number = Number(count).toLocaleString("en");
   const many = each && prompts.length > 1 ? `${number} for each of ${prompts.length} prompts: ` : "";
   const on = where === "this" ? "on this image" : "on random normal images";
-  const mask = isVaried({ masks, vary }, total) ? "each with another mask" : "with this mask";
+  const mask = isVaried({ masks, vary }, total) ? "each with a different mask" : "with this mask";
   return `${many}${counted(total, "candidate")} ${on}, ${mask}.`;
 }

@@ -40,7 +40,7 @@ test("a batch is told in one sentence", () => {
     batchWords({ expanded: one, where: "this", masks: "different", vary: false, count: 2 }),
     "1 candidate on this image, with this mask.",
   );
-  assert.match(batchWords({ ...state, masks: "different" }), /each with another mask/);
+  assert.match(batchWords({ ...state, masks: "different" }), /each with a different mask/);
   assert.equal(batchWords({ ...state, expanded: { ...expanded, error: "Too many." } }), "Too many.");
   assert.equal(expandedWords(expanded), "4 prompts from the alternatives");
   assert.match(expandedWords({ ...expanded, each: false }), /such as$/);

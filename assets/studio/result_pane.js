@@ -31,7 +31,7 @@ export function resultPane(studio, acts) {
   const outline = find(root, ".st-outline");
 
   const showNone = () => {
-    const words = "Mark where the defect goes, say what it looks like, then press Preview.";
+    const words = "Mark where the defect goes, describe what it looks like, then press Preview.";
     view.showEmpty(make("b", {}, "Nothing painted yet"), make("span", {}, words));
     find(root, ".st-facts").textContent = "";
     against.hidden = outline.hidden = true;
@@ -102,7 +102,7 @@ function buttonRow(record, isPinned, acts) {
   const pin = small("Compare with this", () => acts.pin(record), {
     class: "plain-button small st-pin",
     "aria-pressed": String(isPinned),
-    title: "Every result shown from now on says what changed against this one (C)",
+    title: "Every result shown from now on says what changed compared with this one (C)",
   });
   const button = (
     /** @type {string} */ name,
@@ -112,7 +112,7 @@ function buttonRow(record, isPinned, acts) {
   const isDraft = record.status === "draft";
   const keep = small("Keep", () => acts.keep([record.id]), {
     class: "main-button small st-keepdraft",
-    title: "A draft waits for no decision; kept, it waits on Curate (G)",
+    title: "A draft waits for no decision; once kept, it waits on Curate (G)",
   });
   const edit = button("st-editfrom", "Edit from here", () => acts.edit(record));
   edit.title = "Load its image, mask, prompt, settings and seed";
@@ -143,8 +143,8 @@ function aboutRows(record, previous) {
   );
   const line = make(
     "p",
-    { class: "st-changes", title: "Against the result compared with" },
-    make("span", { class: "st-quiet" }, changes.length ? "Changed" : "Made in the same way"),
+    { class: "st-changes", title: "Compared with the chosen result" },
+    make("span", { class: "st-quiet" }, changes.length ? "Changed" : "Painted in the same way"),
     ...changed,
   );
   return [

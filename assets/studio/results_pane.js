@@ -91,10 +91,10 @@ function emptyNote(state, showAll, preview) {
   const { status, engine, prompt, job } = state.filter;
   const isFiltered = status !== "all" || engine || prompt || job;
   const [title, words, label] = isFiltered
-    ? ["No result passes the filters", "Show all of them again.", "Show all"]
+    ? ["No results match the filters", "Show all of them again.", "Show all"]
     : [
         "No results yet",
-        "Everything you paint lands here, as pending, and stays when you leave.",
+        "Everything you paint appears here, as pending, and stays when you leave.",
         "Preview one",
       ];
   const button = { class: "main-button", onclick: isFiltered ? showAll : preview };

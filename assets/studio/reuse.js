@@ -62,5 +62,5 @@ export const reseeder = (studio, painter) =>
 export function reuse({ store, toast }, record) {
   const before = formOf(store.get());
   store.patch(reusing(store.get(), record));
-  toast("Took the settings of this cell.", () => store.patch(before));
+  toast("Loaded the settings of this cell.", () => store.patch(before));
 }

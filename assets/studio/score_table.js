@@ -28,11 +28,11 @@ import { editName } from "../shared/renaming.js";
  * @typedef {import("./settings.js").Engine} Engine
  */
 
-const TITLES = ["", "Prompt", "Tags", "Made", "Accepted", "Rejected", "Pending", "Rate", "Quality", ""];
+const TITLES = ["", "Prompt", "Tags", "Painted", "Accepted", "Rejected", "Pending", "Rate", "Quality", ""];
 /** @type {Record<string, string>} */
 const HELP = {
-  Made: "Candidates, also deleted ones; a draft counts once it is kept",
-  Rate: "Accepted, of those that were decided on, with its 95 % interval",
+  Made: "Candidates, including deleted ones; a draft counts once it is kept",
+  Rate: "Share accepted of those decided, with its 95 % interval",
   Quality: "Mean of the measures' lights: green 1, amber 0.5, red 0",
 };
 
@@ -121,7 +121,7 @@ function tagField(prompt, acts) {
     class: "st-tags",
     value: prompt.tags.join(", "),
     placeholder: "add tags",
-    "aria-label": `Tags of ${prompt.name}, with commas between`,
+    "aria-label": `Tags of ${prompt.name}, separated by commas`,
   });
   field.addEventListener("change", () => {
     const tags = field.value.split(",").map((one) => one.trim());

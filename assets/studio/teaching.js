@@ -38,11 +38,11 @@ const BETWEEN = 1500; // milliseconds
 /** @type {Record<string, string>} */
 const ABOUT = {
   sdxl:
-    "Learns the marked defects of the training split, which takes long, most of all without a GPU. Paintings wait " +
-    "meanwhile. Prompts then read: surface with trigger word and type.",
+    "Learns the marked defects of the training split, which takes long, especially without a GPU. Paintings wait in " +
+    "the meantime. Prompts then read: surface with trigger word and type.",
   learned:
     "Learns the normal surface and the marked defects of the training split, about 20 minutes without a GPU. " +
-    "Paintings wait meanwhile.",
+    "Paintings wait in the meantime.",
 };
 
 /** @param {Studio} studio */
@@ -146,7 +146,7 @@ function adapterOf({ name, images, dataset, best, before, after, inUse, samples 
   const dropping = small("Drop", () => {
     if (dropping.dataset.sure) act("drop_adapter", { id: name });
     dropping.dataset.sure = "yes";
-    dropping.textContent = "Drop for good";
+    dropping.textContent = "Drop permanently";
   });
   const title = make("b", {}, name);
   return make(
@@ -157,7 +157,7 @@ function adapterOf({ name, images, dataset, best, before, after, inUse, samples 
       { class: "st-joblines" },
       title,
       small(inUse ? "Stop using" : "Use", use, {
-        title: "Whether paintings are made with it where nothing else is said",
+        title: "Whether paintings use it unless they specify otherwise",
       }),
       small("Rename", () => editName(title, rename), { class: "plain-button small st-rename" }),
       dropping,

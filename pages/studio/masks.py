@@ -46,7 +46,7 @@ def source(shared: Studio, asked: questions.Source) -> Answer:
     if not id or (known < 0 and asked.instead):
         found = image_windows.window(workspace, which, max(0, known), 1)
         if not found:
-            raise BadInput("This image is not there any more; choose another one.")
+            raise BadInput("This image no longer exists; choose another one.")
         id, known = found[0].id, max(0, known)
     made = editor.canvas(workspace, id)
     height, width = made.pixels.shape[:2]
@@ -140,7 +140,7 @@ def like(shared: Studio, asked: questions.Like) -> Answer:
     found = studio.more_like(shared.workspace, asked.id, asked.surface)
     if found.dataset != shared.workspace.dataset().name:
         raise BadInput(
-            f'This image is of the data set "{found.dataset}"; choose that one above to paint more like it.'
+            f'This image belongs to the data set "{found.dataset}"; choose that one above to paint more like it.'
         )
     told = {"file": found.file, "source": found.source, "fromTest": found.from_test}
     return _mask(found.shown) | told | _words(found.words) | {"type": found.defect_type}

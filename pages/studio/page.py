@@ -128,7 +128,7 @@ def _no_normals(dataset: str) -> Answer:
     return {
         **NO_DATASET,
         "title": "No normal image to paint on",
-        "text": f'The training split of "{dataset}" holds no normal image; choose or import another data set.',
+        "text": f'The training split of "{dataset}" contains no normal images; choose or import another data set.',
         "button": "Choose a data set in Data",
     }
 

@@ -113,7 +113,9 @@ def import_prompts(shared: Studio, asked: questions.File) -> Answer:
     try:
         content = uploaded(asked.path).read_text("utf-8")
     except (OSError, UnicodeDecodeError):
-        raise BadInput("This file is no JSON; choose one that was exported from a prompt library.") from None
+        raise BadInput(
+            "This file is not valid JSON; choose one that was exported from a prompt library."
+        ) from None
     made = prompts.import_json(shared.workspace, content)
     return {"imported": asdict(made), "prompts": _prompts(shared.workspace)}
 

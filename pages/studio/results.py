@@ -36,7 +36,7 @@ def comparison(shared: Studio, asked: questions.OfJob) -> Answer:
         job = None
     axes = made[0].axes if made else job.spec["axes"] if job else []
     if not axes:
-        raise BadInput("This comparison is not there any more.")
+        raise BadInput("This comparison no longer exists.")
     engine = made[0].engine if made else str(job.spec["engine"]) if job else ""
     columns, rows = len(axes[0]["values"]), len(axes[1]["values"]) if len(axes) > 1 else 1
     by_number = {candidate.number: candidate.id for candidate in made}
@@ -202,7 +202,9 @@ def words_of(value: Any) -> str:
 
 def delete(shared: Studio, asked: One) -> Answer:
     if not candidates.delete_undecided(shared.workspace, [asked.id]):
-        raise BadInput("Only a draft or a pending candidate can be deleted; this one has been decided on.")
+        raise BadInput(
+            "Only a draft or a pending candidate can be deleted; this one has already been decided."
+        )
     return {}
 
 

@@ -251,7 +251,7 @@ def test_outside_of_a_drawn_region_the_map_is_empty_and_a_defect_changes_nothing
     assert share.inner_text() == "25 % of the image counts"
     shoot(page, "region-drawn")
     save.click()
-    editor.get_by_text("Enter your name in the By field").wait_for()
+    editor.get_by_text('Enter your name in "By"').wait_for()
     editor.get_by_label("By").fill("Ann")
     save.click()
     editor.get_by_text("Saved: 25 % of an image counts. Existing banks keep their own region.").wait_for()

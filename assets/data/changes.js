@@ -99,7 +99,7 @@ export function changer({ store, call, drawing, voice, changed }) {
   /** @param {"save" | "remove"} action @param {string} who */
   return async (action, who) => {
     if (!who) {
-      say("Enter your name in the By field; it is stored with the change.", "info");
+      say('Enter your name in "By": it is stored with the change.', "info");
       return;
     }
     store.patch({ busy: action });

@@ -126,8 +126,8 @@ def test_coco_sides_and_images_by_any_path(tmp_path: Path) -> None:
         "pictures/a/1.png": (NORMAL, "train"),
         "pictures/a/2.png": (NORMAL, "test"),
     }
-    assert "instances_test.json lists 1 image (gone.png) that is not there" in problems(found)
-    assert "9.png" in problems(found) and "nobody knows whether they are normal" in problems(found)
+    assert "instances_test.json lists 1 image (gone.png) that is missing" in problems(found)
+    assert "9.png" in problems(found) and "it is unknown whether they are normal" in problems(found)
 
 
 def test_coco_does_not_take_another_image_of_the_same_name(tmp_path: Path) -> None:
@@ -165,11 +165,11 @@ def test_roboflow_coco(tmp_path: Path) -> None:
     ("content", "sentence"),
     [
         ({"images": [], "annotations": [], "categories": []}, "lists no images"),
-        ({"images": [{"id": 1, "file_name": "0.png"}], "categories": []}, 'no list of "annotations"'),
+        ({"images": [{"id": 1, "file_name": "0.png"}], "categories": []}, 'no "annotations" list'),
         ({"images": [{"id": 1}], "annotations": []}, "without an id or a file_name"),
         (coco(["x.png", "y.png"], []), "None of the images that a.json lists"),
-        (json.dumps(coco(["0.png"], []))[:-4], "a.json is damaged in line 1"),
-        ('{"images": [' * 50000 + ', "annotations":', "a.json is"),
+        (json.dumps(coco(["0.png"], []))[:-4], "a.json is damaged at line 1"),
+        ('{"images": [' * 50000 + ', "annotations":', "a.json cannot be read as JSON"),
     ],
 )
 def test_coco_that_says_nothing_is_refused(tmp_path: Path, content: Any, sentence: str) -> None:
@@ -199,10 +199,10 @@ def test_coco_outlines_that_cannot_be_drawn_are_named_and_never_make_an_image_no
     assert [records[n].label for n in names] == [DEFECT] * 7 + [NORMAL]
     assert [bool(records[n].outlines) for n in names] == [False] * 5 + [True] * 2 + [False]
     np.testing.assert_array_equal(mask_of(found, records["6.png"]), filled(50, 40, WIDTH, HEIGHT))
-    for part in ("fewer than 3 points", "no numbers", "do not fill", "neither a segmentation nor a box"):
+    for part in ("fewer than 3 points", "not numbers", "do not fill", "neither a segmentation nor a box"):
         assert part in problems(found)
     assert "1 annotation belongs to no image" in problems(found)
-    assert "reaches out of the image: clipped" in told(found)
+    assert "extends beyond the image: clipped" in told(found)
 
 
 def test_an_annotation_for_another_size_is_not_drawn(tmp_path: Path) -> None:
@@ -222,7 +222,9 @@ def test_folders_that_say_normal_or_defect_count_beside_coco(tmp_path: Path) -> 
     records, found = seen(tmp_path, "coco")
     assert [r.label for r in found.records] == [DEFECT, DEFECT, NORMAL, NORMAL]
     assert "bad/3.png" in problems(found) and "without a mask" in problems(found)
-    assert "2 images (good/0.png, good/1.png) that no annotation file mentions: normal" in told(found)
+    assert "2 images (good/0.png, good/1.png) that no annotation file mentions: counted as normal" in told(
+        found
+    )
 
 
 # --- LabelMe --------------------------------------------------------------------------------------------------
@@ -270,9 +272,9 @@ def test_labelme_shapes(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.flatnonzero(masks[4][:, 20]), [19, 20, 21])
     assert masks[4][:, 11:29].sum() == 3 * 18 and not masks[4][:, :8].any()
     assert masks[5][20, 10] and 1 <= masks[5].sum() <= 9
-    assert "(cube) that is not known here" in problems(found)
+    assert "is not supported (cube)" in problems(found)
     assert "10.json is damaged" in problems(found) and "11.png" in problems(found)
-    assert 'called "normal": no defect' in told(found)
+    assert 'labelled "normal": not counted as a defect' in told(found)
 
 
 def test_labelme_in_a_folder_of_its_own(tmp_path: Path) -> None:
@@ -285,7 +287,7 @@ def test_labelme_in_a_folder_of_its_own(tmp_path: Path) -> None:
     write(tmp_path / "json" / "c.json", labelme("c.png"))
     records, found = seen(tmp_path, "labelme")
     assert {n: r.label for n, r in records.items()} == {"images/a.png": DEFECT, "images/b.png": NORMAL}
-    assert "json/c.json lists 1 image (c.png) that is not there" in problems(found)
+    assert "json/c.json lists 1 image (c.png) that is missing" in problems(found)
 
 
 def test_annotations_beside_images_of_plain_folders(tmp_path: Path) -> None:
@@ -352,7 +354,7 @@ def test_yolo_boxes_beside_images_and_lines_that_are_none(tmp_path: Path) -> Non
     np.testing.assert_array_equal(mask_of(found, records["set/0.png"]), filled())
     np.testing.assert_array_equal(mask_of(found, records["set/2.png"]), filled())
     assert not records["set/1.png"].outlines
-    assert "no shares of the image" in problems(found) and "no numbers" in problems(found)
+    assert "not fractions of the image" in problems(found) and "not numbers" in problems(found)
     assert "set/away/ is left out (x.png)" in problems(found)
 
 
@@ -502,9 +504,9 @@ def test_label_studio(tmp_path: Path) -> None:
     oval_mask = mask_of(found, records["pictures/4.png"])
     assert oval_mask[20, 11:29].all() and oval_mask[16:24, 20].all() and not oval_mask[16, 12]
     assert abs(oval_mask.sum() - np.pi * 10 * 5) < 8
-    for part in ("(brushlabels) that cannot be read", "(keypointlabels) that is not known", "gone.png"):
+    for part in ("(brushlabels) that cannot be read", "is not supported (keypointlabels)", "gone.png"):
         assert part in problems(found)
-    for part in ('the choice "later"', "nobody has annotated"):
+    for part in ('the choice "later"', "Label Studio tasks without an annotation"):
         assert part in problems(found)
 
 

@@ -351,7 +351,7 @@ def test_a_data_set_grows_changes_and_goes_by_commands(workspace, demo_dataset, 
     assert spoken(capsys, *words)["state"] == 4
     assert spoken(capsys, "datasets", "retire", "demo/good/n1.png", *place)["state"] == 5
     assert spoken(capsys, "datasets", "restore", "demo/good/n1.png", *place)["state"] == 6
-    assert "Took back: Restored" in spoken(capsys, "datasets", "undo", "demo", *place)["sentence"]
+    assert "Undone: Restored" in spoken(capsys, "datasets", "undo", "demo", *place)["sentence"]
     assert spoken(capsys, "datasets", "rename", "demo", "wood", *place)["dataset"] == "demo"
     assert spoken(capsys, "datasets", "set", "wood", "--size", "64x64", *place)["state"] == 9
     assert 0 < spoken(capsys, "datasets", "roi", "wood", "--threshold", "100", *place)["share"] < 1
@@ -371,7 +371,7 @@ def test_a_data_set_grows_changes_and_goes_by_commands(workspace, demo_dataset, 
     ]  # fmt: skip
     said = refusal(capsys, "datasets", "delete", "wood", *place)
     assert 'delete "wood" with its 27 images' in said and "--yes" in said
-    assert "is deleted" in spoken(capsys, "datasets", "delete", "wood", "--yes", *place)["sentence"]
+    assert "was deleted" in spoken(capsys, "datasets", "delete", "wood", "--yes", *place)["sentence"]
     assert [info.name for info in Workspace.open(tmp_path / "w").datasets()] == ["other", "both"]
 
 

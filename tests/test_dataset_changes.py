@@ -225,7 +225,7 @@ def test_a_state_that_there_is_not_is_a_sentence(workspace):
     for state in (0, 2, -1):
         with pytest.raises(BadInput, match="its states are 1 to 1"):
             workspace.images("plates", state=state)
-    with pytest.raises(BadInput, match="nothing to take back"):
+    with pytest.raises(BadInput, match="nothing to undo"):
         dataset_changes.undo(workspace, "plates", WHO)
 
 
@@ -253,9 +253,12 @@ def test_a_part_moves_as_a_whole_and_is_counted(bare, tmp_path):
     twin = next(r for r in bare.images("plates") if r.group == train.group and r.id != train.id)
     dataset_changes.retire(bare, [twin.id], WHO)
     done = dataset_changes.move(bare, [train.id], "test", WHO)
-    assert set(done.images) == {train.id, twin.id} and "1 of them as they show the same part" in done.sentence
+    assert (
+        set(done.images) == {train.id, twin.id}
+        and "1 of them because they show the same part" in done.sentence
+    )
     assert bare.image(twin.id).split == bare.image(train.id).split == "test"  # retired ones go with it
-    with pytest.raises(BadInput, match="in test already"):
+    with pytest.raises(BadInput, match="already in test"):
         dataset_changes.move(bare, [train.id], "test", WHO)
     manifest = (bare.path / "datasets" / "plates" / "test.csv").read_text()
     assert train.id.removeprefix("plates/") in manifest and twin.id.removeprefix("plates/") not in manifest
@@ -272,7 +275,7 @@ def test_images_are_named_by_id_or_file_and_of_one_data_set(workspace, tmp_path)
     assert dataset_changes.named(workspace, [first.id, first.path]) == ("plates", [first.id])
     for names, words in (
         (["plates/none.png"], "no image"),
-        ([], "Name the images"),
+        ([], "Specify the images"),
         ([tmp_path], "no image"),
     ):
         with pytest.raises(BadInput, match=words):
@@ -299,8 +302,11 @@ def test_an_image_can_be_given_its_mask_later(workspace):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda w: dataset_changes.relabel(w, ["plates/good/1.png"], "odd", WHO), "no label"),
-        (lambda w: dataset_changes.relabel(w, ["plates/good/1.png"], "normal", WHO, "pit"), "has no type"),
+        (lambda w: dataset_changes.relabel(w, ["plates/good/1.png"], "odd", WHO), "not a label"),
+        (
+            lambda w: dataset_changes.relabel(w, ["plates/good/1.png"], "normal", WHO, "pit"),
+            "has no defect type",
+        ),
         (lambda w: dataset_changes.relabel(w, ["plates/good/1.png"], "normal", WHO), "Nothing changes"),
         (
             lambda w: dataset_changes.relabel(
@@ -318,7 +324,7 @@ def test_an_image_can_be_given_its_mask_later(workspace):
             lambda w: dataset_changes.relabel(
                 w, ["plates/good/1.png", "plates/good/2.png"], "defect", WHO, mask=mark(1)
             ),
-            "belongs to one image",
+            "belongs to a single image",
         ),
         (lambda w: dataset_changes.move(w, ["plates/good/1.png"], "validation", WHO), "train or test"),
         (lambda w: dataset_changes.restore(w, ["plates/good/1.png"], WHO), "Nothing changes"),
@@ -329,7 +335,7 @@ def test_an_image_can_be_given_its_mask_later(workspace):
         ),
         (lambda w: set_region(w, "plates", np.ones((8, 8), bool)), "most images are 40 x 32"),
         (lambda w: set_region(w, "plates", np.zeros(SHAPE, bool)), "marks nothing"),
-        (lambda w: set_region(w, "plates", np.ones(SHAPE, bool)), "all of an image"),
+        (lambda w: set_region(w, "plates", np.ones(SHAPE, bool)), "the whole image"),
         (lambda w: set_region(w, "plates", None), "Nothing changes"),
     ],
 )
@@ -356,7 +362,7 @@ def test_masks_are_read_anew_from_what_came_and_earlier_states_keep_theirs(bare,
     both = masks(bare.images(label="defect"))
     assert {sum(marked) for marked in both.values()} == {288}
     done = dataset_settings.set_choices(bare, None, WHO, masks=MaskRule.parse("above:1"))
-    assert "3 masks were written anew" in done.sentence and bare.dataset().report["masks"]["empty"] == []
+    assert "3 masks were written again" in done.sentence and bare.dataset().report["masks"]["empty"] == []
     assert {sum(marked) for marked in masks(bare.images(label="defect")).values()} == {144}
     assert masks(bare.images(label="defect", state=1)) == both
     done = dataset_settings.set_choices(bare, None, WHO, masks=MaskRule.parse("above:9"))
@@ -432,7 +438,7 @@ def test_a_type_is_renamed_on_all_images_and_back(workspace, capsys):
     place = ["--workspace", str(workspace.path)]
     assert cli.main(["datasets", "rename-type", "plates", old, "  deep   pit ", *place]) == 0
     number = sum(kind == old for kind in before.values())
-    assert f'Called "{old}" "deep pit" on {number} image' in capsys.readouterr().out
+    assert f'Renamed "{old}" to "deep pit" on {number} image' in capsys.readouterr().out
     assert types() == {id: "deep pit" if kind == old else kind for id, kind in before.items()}
     assert "deep pit" in " ".join(workspace.dataset("plates").report["sentences"])
     dataset_changes.undo(workspace, "plates", WHO)
@@ -443,7 +449,7 @@ def test_taking_a_name_back_that_another_has_now_is_a_sentence(workspace, tmp_pa
     dataset_settings.rename(workspace, "plates", "a", WHO)
     dataset_settings.rename(workspace, "plates", "b", WHO)
     import_dataset(workspace, make(tmp_path / "other", 3, 1, 60), name="a")
-    with pytest.raises(BadInput, match='called "a"'):
+    with pytest.raises(BadInput, match='named "a"'):
         dataset_changes.undo(workspace, "plates", WHO)
     assert workspace.dataset("plates").called == "b" and workspace.dataset("plates").state == 3
 
@@ -481,7 +487,7 @@ def test_new_images_join_and_what_is_there_is_passed_over(workspace, tmp_path):
     assert list(after) == sorted(after, key=lambda id: natural_key(id))
     again = joining.join(workspace, "plates", source)
     assert (again.joined, len(again.passed_over), again.state) == ([], 20, 2)
-    assert "are there already" in again.sentences[0]
+    assert "are already in the data set" in again.sentences[0]
 
 
 def test_another_image_of_a_known_name_is_stored_under_another_and_said(workspace, tmp_path):
@@ -575,10 +581,10 @@ def test_the_first_deep_images_give_a_data_set_its_depth(workspace, tmp_path):
     joined = joining.join(workspace, "plates", source)
     assert workspace.dataset("plates").depth == Depth.of_bits(12)
     assert any("first images of more than 8 bits" in said for said in joined.sentences)
-    mixed = [said for said in joined.report["sentences"] if "8 bits a channel" in said]
+    mixed = [said for said in joined.report["sentences"] if "8 bits per channel" in said]
     assert len(mixed) == 1 and "and 3 images have more" in mixed[0]
     more = joining.join(workspace, "plates", make(tmp_path / "shallow", 2, 0, seed=90))
-    mixed_again = [said for said in more.report["sentences"] if "8 bits a channel" in said]
+    mixed_again = [said for said in more.report["sentences"] if "8 bits per channel" in said]
     assert len(mixed_again) == 1 and mixed_again != mixed and not more.report["healthy"]
     assert workspace.dataset("plates", 1).depth is None
 
@@ -699,7 +705,10 @@ def test_several_data_sets_become_one_with_their_parts_apart(workspace, tmp_path
             assert (new.mask is None) == (old.mask is None)
             if old.mask and new.mask:
                 assert np.array_equal(read_mask(new.mask, SHAPE), read_mask(old.mask, SHAPE))
-    for names, words in ((["plates"], "two data sets"), (["plates", "brackets"], "two data sets")):
+    for names, words in (
+        (["plates"], "two or more data sets"),
+        (["plates", "brackets"], "two or more data sets"),
+    ):
         with pytest.raises(BadInput, match=words):
             merging.join_datasets(workspace, "more", names)
     with pytest.raises(BadInput, match="another name"):
@@ -714,7 +723,7 @@ def test_data_sets_of_different_depths_are_not_joined(bare, tmp_path):
         merging.join_datasets(bare, "all", ["a", "b"])
     both = merging.join_datasets(bare, "all", ["c", "a"])
     assert both.depth == Depth.of_bits(12) and not both.report["healthy"]
-    told = [said for said in both.report["sentences"] if "8 bits a channel and 4 images have more" in said]
+    told = [said for said in both.report["sentences"] if "8 bits per channel and 4 images have more" in said]
     assert len(told) == 1 and "c/" in told[0]
 
 
@@ -741,11 +750,11 @@ def test_a_deleted_data_set_takes_all_that_it_made_with_it(curated, tmp_path):
     assert (used.versions, used.runs, used.candidates) == (["v1"], 1, 6) and used.decisions >= 2
     assert "1 bank version (v1)" in used.sentence
     pin_bank(curated, "v1")
-    with pytest.raises(BadInput, match="v1 is pinned"):
+    with pytest.raises(BadInput, match=r"pinned bank versions \(v1\)"):
         dataset_uses.delete(curated, "plates")
     pin_bank(curated, "v1", False)
     said = dataset_uses.delete(curated, "plates")
-    assert said.startswith('"plates" is deleted, with 1 bank version (v1)')
+    assert said.startswith('"plates" was deleted, with 1 bank version (v1)')
     assert [info.name for info in curated.datasets()] == ["other"] and curated.dataset().name == "other"
     assert [bank.name for bank in curated.banks()] == ["v2"] and curated.bank().id == kept.id
     assert candidates.listed(curated) == [] and decisions.history(curated) == []
@@ -786,7 +795,7 @@ def test_a_job_that_may_use_a_data_set_keeps_it(curated):
             "insert into jobs (id, kind, title, spec, state) values ('j', 'build', 'Building', ?, 'queued')",
             [json.dumps({"dataset": "plates"})],
         )
-    with pytest.raises(BadInput, match='"Building" is still to be done'):
+    with pytest.raises(BadInput, match='"Building" is not finished'):
         dataset_uses.delete(curated, "plates")
     assert curated.dataset("plates")
 
@@ -919,7 +928,7 @@ def test_a_build_of_an_older_data_set_says_that_a_depth_was_guessed(bare: Worksp
     import_dataset(bare, deep(tmp_path / "deep", 6, 16383), size=Size(64, 64))
     as_of_an_older_version(bare)
     bank = build_bank(bare, positives="none")
-    assert bank.settings["depth"] == "14" and "guessed of all" in bank.summary["note"]
+    assert bank.settings["depth"] == "14" and "estimated from all of them" in bank.summary["note"]
     assert bank.state == bare.dataset().state
 
 

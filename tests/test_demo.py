@@ -100,7 +100,7 @@ def test_an_odd_number_of_images_is_made_exactly(tmp_path: Path) -> None:
 
 def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("keep")
-    with pytest.raises(BadInput, match="already holds something"):
+    with pytest.raises(BadInput, match="already exists and is not an empty folder"):
         demo.generate(tmp_path, normal=1, defective=1)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 

@@ -347,7 +347,7 @@ def test_another_seed_deals_other_folds(
 
 
 def test_more_folds_than_parts_are_refused(rows: list[Row], backbone: Backbone) -> None:
-    with pytest.raises(BadInput, match="12 folds cannot be made of 11 parts"):
+    with pytest.raises(BadInput, match="11 parts cannot be divided into 12 folds"):
         cross_validate(rows, backbone, SMALL, folds=12)
 
 

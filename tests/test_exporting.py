@@ -261,11 +261,11 @@ def test_places_that_cannot_be_are_one_sentence(imported, tmp_path):
     write(tmp_path / "there.zip", b"mine")
     empty.mkdir()
     for place, words in (
-        (full, "holds files"),
-        (full / "mine.txt", "there already"),
-        (tmp_path / "there.zip", "there already"),
+        (full, "contains files"),
+        (full / "mine.txt", "already exists"),
+        (tmp_path / "there.zip", "already exists"),
         (tmp_path / "no" / "where", "no folder"),
-        (imported.path / "datasets" / "x", "workspace itself"),
+        (imported.path / "datasets" / "x", "inside the workspace"),
     ):
         with pytest.raises(BadInput, match=words):
             exporting.export(imported, "demo", "mvtec", place)
@@ -289,7 +289,7 @@ def test_the_command_says_what_it_wrote(judged, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "13 images" in said and "51.png" in said
     assert cli.main([*words, "--as", "mvtec", "--to", str(tmp_path / "b")]) == 2
-    assert "nothing is written over" in capsys.readouterr().err
+    assert "nothing is overwritten" in capsys.readouterr().err
 
 
 # --- any names ------------------------------------------------------------------------------------------------------

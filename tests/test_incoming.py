@@ -55,10 +55,11 @@ def test_the_depth_of_the_bank_counts_and_what_it_clips_is_said(tmp_path: Path) 
     assert picture.depth == Depth.of_bits(12) and picture.clipped == 1 and (picture.pixels == 255).all()
     (said,) = incoming.notes(picture, "v3", Depth.of_bits(12))
     assert (
-        said == "100 % of its values lie beyond 12 bits (0 to 4095), the depth of bank v3, and were clipped."
+        said
+        == "100 % of its values are outside 12 bits (0 to 4095), the bit depth of bank v3, and were clipped."
     )
     (said,) = incoming.notes(picture_.read(file), "v3", None)
-    assert said.startswith("Read as 14 bits (0 to 16383); bank v3 was built from images of 8 bits")
+    assert said.startswith("Read as 14 bits (0 to 16383); bank v3 was built from 8-bit images")
     window = picture_.read(file, depth=Depth(11000, 12000))
     assert 0 < window.clipped < 1 and window.pixels.max() == 255
 
@@ -91,7 +92,7 @@ def test_only_the_first_of_several_pages_is_looked_at_and_said(tmp_path: Path, s
     pages[0].save(file, save_all=True, append_images=pages[1:], lossless=True)
     picture = picture_.read(file)
     assert picture.pages == 3 and np.abs(picture.pixels.astype(int) - 40).max() <= 1
-    assert incoming.notes(picture)[0].startswith("Only page 1 of 3 was looked at")
+    assert incoming.notes(picture)[0].startswith("Only page 1 of 3 was inspected")
 
 
 @pytest.mark.parametrize(
@@ -111,8 +112,8 @@ def test_what_of_a_folder_is_not_looked_at_is_named(tmp_path: Path) -> None:
     tree = Tree.read(tmp_path)
     assert set(incoming.left_out(tree)) == {"gone.png", *(f"sub/{n}.gif" for n in range(5))}
     said = " ".join(incoming.left_out_sentences(tree))
-    assert "and 2 more" in said and "GIF" in said and "gone.png" in said and "leads nowhere" in said
-    with pytest.raises(BadInput, match="GIF pictures are not read"):
+    assert "and 2 more" in said and "GIF" in said and "gone.png" in said and "a broken link" in said
+    with pytest.raises(BadInput, match="GIF images are not supported"):
         incoming.require_picture(tmp_path / "sub" / "0.gif", "0.gif")
     incoming.require_picture(tmp_path / "a.png", "a.png")
 
@@ -122,7 +123,7 @@ def test_a_picture_of_two_levels_is_said_to_look_like_a_mask(tmp_path: Path) -> 
     mask[10:20, 10:20] = True
     (tmp_path / "007_mask.png").write_bytes(encode_png(mask))
     (tmp_path / "007.png").write_bytes(encode_png((plate(8)[..., None] * [1, 1, 1]).astype(np.uint8)))
-    assert "looks like a mask" in incoming.mask_note(tmp_path / "007_mask.png")
+    assert "looks like a black-and-white mask" in incoming.mask_note(tmp_path / "007_mask.png")
     assert incoming.mask_note(tmp_path / "007.png") == ""
 
 
@@ -164,7 +165,7 @@ def test_a_mask_that_lies_as_the_camera_held_the_image_is_refused(tmp_path: Path
     (tmp_path / "held.png").write_bytes(encode_png(wanted[::-1, ::-1]))
     image = tmp_path / "part.png"
     assert np.array_equal(incoming.take_mask(tmp_path / "right.png", SHAPE, image=image), wanted)
-    with pytest.raises(BadInput, match="as the camera held part.png"):
+    with pytest.raises(BadInput, match="but part.png is rotated"):
         incoming.take_mask(tmp_path / "held.png", SHAPE, image=image)
 
 

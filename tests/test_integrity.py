@@ -51,7 +51,7 @@ def test_a_healthy_set(tmp_path: Path) -> None:
     assert "6 images, 5 normal and 1 with a defect, each counted as a part of its own." in text
     assert "All images are 128 x 128 pixels." in text
     assert "The training side has no defects" in text
-    assert "Every file can be read and no image leaks." in text
+    assert "Every file can be read, and no images leak across the split." in text
 
 
 def test_everything_that_is_wrong_is_named(tmp_path: Path) -> None:

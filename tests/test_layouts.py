@@ -69,7 +69,7 @@ def test_visa_keeps_the_official_split(tmp_path: Path, separator: str) -> None:
     (tmp_path / "split_csv").mkdir()
     (tmp_path / "split_csv/1cls.csv").write_text("\n".join(lines).replace(",", separator))
     _, found = look(folder)
-    assert found.notes == ["The split is that of split_csv/1cls.csv."]
+    assert found.notes == ["The split is taken from split_csv/1cls.csv."]
     assert Counter((r.label, r.split) for r in found.records) == {
         (NORMAL, "train"): 4,
         (NORMAL, "test"): 2,
@@ -92,11 +92,11 @@ def test_visa_names_what_its_table_contradicts_or_lacks(tmp_path: Path) -> None:
     picture(folder / "preview.png")
     _, found = look(folder)
     left = left_out(found)
-    assert "say different things" in left["Data/Images/Anomaly/001.JPG"]
+    assert "contradict each other" in left["Data/Images/Anomaly/001.JPG"]
     assert left["Data/Masks/Anomaly/001.png"] == "masks of images that are left out"
     assert "neither in Normal/ nor in Anomaly/" in left["Data/Images/Other/1.JPG"]
     assert set(left) - set(rows(found)) >= {"preview.png"} and len(left) == 4
-    assert "1 rows of image_anno.csv name images that are not there." in found.notes
+    assert "1 rows of image_anno.csv name images that do not exist." in found.notes
 
 
 def test_the_images_of_visa_alone_keep_their_anomalies(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_real_iad_follows_its_json_file(tmp_path: Path, place: str) -> None:
         "NG/HS/S0001": "test",
     }
     assert all(r.mask for r in found.records if r.label == DEFECT)
-    assert found.notes == ["The split is that of audiojack.json."] and not found.left_out
+    assert found.notes == ["The split is taken from audiojack.json."] and not found.left_out
 
 
 def test_real_iad_never_tears_a_part(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_real_iad_never_tears_a_part(tmp_path: Path) -> None:
     write_split(tmp_path / "realiad_jsons/audiojack.json", folder, ("NG/HS/S0000",), torn="OK/S0001")
     _, found = look(folder)
     assert {r.split for r in found.records if r.group == "OK/S0001"} == {"test"}
-    assert any("views of 1 parts on both sides (OK/S0001)" in note for note in found.notes)
+    assert any("views of 1 parts on both sides of the split (OK/S0001)" in note for note in found.notes)
 
 
 def test_real_iad_without_its_json_file_leaves_out_what_nobody_knows(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_real_iad_of_several_objects_and_a_wrong_json_file(tmp_path: Path) -> No
     with pytest.raises(BadInput, match=r"2 categories of Real-IAD \(.*audiojack, .*toy\); choose one"):
         look(tmp_path)
     (tmp_path / "realiad_jsons/audiojack.json").write_text('{"train": [{"file": "a"}]}')
-    with pytest.raises(BadInput, match=r"audiojack\.json is not as the authors"):
+    with pytest.raises(BadInput, match=r"audiojack\.json does not have the format that the authors"):
         look(folder)
 
 
@@ -200,7 +200,8 @@ def test_real_iad_names_a_mask_without_its_image(tmp_path: Path) -> None:
     (folder / "NG/HS/S0000/audiojack_0000_NG_HS_C1_x.jpg").unlink()
     _, found = look(folder)
     assert (
-        left_out(found)["NG/HS/S0000/audiojack_0000_NG_HS_C1_x.png"] == "masks of which no image has the name"
+        left_out(found)["NG/HS/S0000/audiojack_0000_NG_HS_C1_x.png"]
+        == "masks whose name does not match any image"
     )
 
 
@@ -228,7 +229,7 @@ def test_dagm(tmp_path: Path) -> None:
         (DEFECT, "test"): 1,
     }
     assert rows(found)["Test/0002.PNG"].mask == "Test/Label/0002_label.PNG"
-    assert left_out(found) == {"Test/Label/0077_label.PNG": "masks of which no image has the name"}
+    assert left_out(found) == {"Test/Label/0077_label.PNG": "masks whose name does not match any image"}
     assert [note.split(":")[0] for note in found.notes][0] == "Images without a label file are normal"
     assert "ellipses" in found.notes[1]
     make_dagm(tmp_path, "Class2")
@@ -329,7 +330,7 @@ def test_ad2_names_the_sides_whose_labels_are_not_published(tmp_path: Path) -> N
     assert labels(found) == {(NORMAL, ""): 6, (DEFECT, "bad"): 2}
     assert all(area(found, r.path) == 36 for r in found.records if r.label == DEFECT)
     left = left_out(found)
-    assert len(left) == 4 and all("keep the labels to themselves" in why for why in left.values())
+    assert len(left) == 4 and all("do not publish the labels" in why for why in left.values())
 
 
 def test_mvtec_asks_for_folders_that_may_be_no_type_of_defect(tmp_path: Path) -> None:
@@ -380,7 +381,7 @@ def test_mvtec_names_masks_of_pictures_that_are_not_read(tmp_path: Path) -> None
     gif(tmp_path / "test/crack/001.gif")
     _, found = look(tmp_path)
     assert left_out(found)["ground_truth/crack/001_mask.png"] == "masks of images that are left out"
-    assert "GIF pictures are not read" in left_out(found)["test/crack/001.gif"]
+    assert "GIF images are not supported" in left_out(found)["test/crack/001.gif"]
     assert not found.masks_of_normal
 
 

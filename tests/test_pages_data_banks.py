@@ -146,14 +146,14 @@ def test_import_shows_the_split_before_it_is_made(address: str, page: Page, fold
     rule = labelled(page, "Pattern")
     rule.fill("part\\d+")
     rule.press("Enter")
-    sentence(page, "put the part's name in brackets")
+    sentence(page, "put the part's name in parentheses")
     rule.fill("(part\\d+)_")
     rule.press("Enter")
     preview.locator("tbody tr", has_text=re.compile(r"Training\s*6\s*2\s*4")).wait_for()
 
     labelled(page, "Name").fill("by part")
     page.get_by_role("button", name="Import 12 images").click()
-    sentence(page, "cannot name a data set")
+    sentence(page, "is not a valid name for a data set")
     assert preview.locator("tbody tr").count() == 2 and labelled(page, "Name").input_value() == "by part"
     assert page.locator(".jobs-entry", has_text="by part").count() == 0  # nothing to try again
 

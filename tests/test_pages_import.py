@@ -69,7 +69,7 @@ def test_an_odd_folder_comes_in_as_it_was_meant(served: tuple[str, Path], page: 
     visit(page, f"{address}/data")
     look_at(page, odd)
     preview = page.locator("#import-preview")
-    preview.get_by_text("1 file of good/ is left out (old.gif): GIF pictures are not read").wait_for()
+    preview.get_by_text("1 file of good/ is left out (old.gif): GIF images are not supported").wait_for()
     preview.get_by_text("14 bits (0 to 16383)").first.wait_for()
     question = page.locator("#import-questions")
     question.get_by_text("broken/").wait_for()
@@ -206,7 +206,7 @@ def test_ticked_images_are_moved_and_taken_back(
     states.get_by_text("Moved 1 image").wait_for()
     shoot(page, "data-states")
     states.get_by_role("button", name="Undo").click()
-    sentence(page, "Took back")
+    sentence(page, "Undone:")
     assert {row.id: row.split for row in filled.images("lids")} == before
     states.get_by_text("undone").first.wait_for()
 
@@ -221,7 +221,7 @@ def test_a_data_set_is_renamed_exported_and_deleted(
     field = manage.get_by_label("Display name")
     field.fill(LONG)
     page.locator("#manage-keep").click()
-    sentence(page, f'"lids" is called "{LONG}" now.')
+    sentence(page, f'"lids" is now named "{LONG}".')
     page.locator("#datasets tr.selected", has_text=LONG).wait_for()
     kinds = {row.defect_type for row in filled.images("lids")} - {""}
     manage.get_by_label("New type name").fill(LONG)
@@ -230,11 +230,11 @@ def test_a_data_set_is_renamed_exported_and_deleted(
     manage.get_by_label("Type to rename").click()
     page.get_by_role("option", name=min(kinds), exact=True).click()
     page.locator("#manage-keep").click()
-    sentence(page, f'Called "{min(kinds)}" "{LONG}" on ')
+    sentence(page, f'Renamed "{min(kinds)}" to "{LONG}" on ')
     assert {row.defect_type for row in filled.images("lids")} - {""} == kinds - {min(kinds)} | {LONG}
     shoot(page, "data-type-renamed")
     manage.get_by_role("button", name="Undo").click()
-    sentence(page, "Took back: Called")
+    sentence(page, "Undone: Labelled")
     assert {row.defect_type for row in filled.images("lids")} - {""} == kinds
 
     manage.get_by_role("button", name="Export as COCO").click()

@@ -677,7 +677,7 @@ def test_what_is_uploaded_is_taken_by_content_and_what_was_not_looked_at_is_said
         page.locator(".vw-files").set_input_files(
             [tmp_path / n for n in ("part.jfif", "part.dat", "moving.gif")]
         )
-        page.locator(".note", has_text="moving.gif: GIF pictures are not read").wait_for()
+        page.locator(".note", has_text="moving.gif: GIF images are not supported").wait_for()
         titles = page.locator(".vw-thumb")
         for name in ("part.jfif", "part.dat"):
             page.locator(f".vw-thumb[title^='{name}']").wait_for()
@@ -688,10 +688,10 @@ def test_what_is_uploaded_is_taken_by_content_and_what_was_not_looked_at_is_said
         page.locator(".vw-lists option:checked", has_text="Folder line 4 (1, 1 left out)").wait_for(
             state="attached"
         )
-        page.locator(".note", has_text="Left out: moving.gif: GIF pictures are not read").wait_for()
+        page.locator(".note", has_text="Left out: moving.gif: GIF images are not supported").wait_for()
         scored(page, "stack.tif")
         note = page.locator(".vw-panes .vw-note").first
-        assert "Only page 1 of 3 was looked at" in note.inner_text()
+        assert "Only page 1 of 3 was inspected" in note.inner_text()
         page.screenshot(path=SCREENSHOTS / "inspect-said.png", full_page=True)
         opened(page, address, train.id)
         for method in ("patchcore", "exdd"):

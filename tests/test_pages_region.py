@@ -126,7 +126,7 @@ def test_what_is_drawn_is_kept_as_drawn_with_a_name_and_can_be_taken_back(worksp
 
 @pytest.mark.parametrize("nothing", [True, False])
 def test_a_region_of_nothing_or_of_everything_is_refused(workspace: Workspace, nothing: bool) -> None:
-    with pytest.raises(BadInput, match="marks nothing" if nothing else "marks all"):
+    with pytest.raises(BadInput, match="marks nothing" if nothing else "marks the whole"):
         region.save(
             region.Editor(workspace), asked(questions.Save, layer=layer_of(np.full(SHAPE, not nothing)))
         )
@@ -256,7 +256,7 @@ def test_outside_of_a_drawn_region_the_map_is_empty_and_a_defect_changes_nothing
     save.click()
     editor.get_by_text("Saved: 25 % of an image counts. Existing banks keep their own region.").wait_for()
     assert editor.get_by_role("link", name="Rebuild in Banks").get_attribute("href") == "./banks"
-    page.locator("#states").get_by_text("The region of interest is 25 % of an image now.").wait_for(
+    page.locator("#states").get_by_text("The region of interest is now 25 % of an image.").wait_for(
         state="attached"
     )
     shoot(page, "region-saved")
@@ -329,7 +329,7 @@ def test_tools_undo_other_images_and_the_way_back(served: tuple[str, Path], page
     assert Workspace.open(folder).region() is None
     share.get_by_text("Nothing is drawn").wait_for()
     editor.locator(".note").get_by_role("button", name="Undo").click()
-    editor.get_by_text("Took back: The region of interest is all of an image again.").wait_for()
+    editor.get_by_text("Undone: The region of interest is the whole image.").wait_for()
     assert np.array_equal(kept(Workspace.open(folder)), part_mask())
     share.get_by_text("of the image counts").wait_for()
 

@@ -643,7 +643,7 @@ def test_an_engine_is_taught_and_its_adapter_used_and_dropped(
         row.get_by_role("button", name="Rename").click()
         row.locator(".rename input").fill("../cracks")
         row.get_by_role("button", name="Save").click()
-        page.locator(".st-message", has_text="An adapter cannot be called").wait_for()
+        page.locator(".st-message", has_text="is not a valid name for an adapter").wait_for()
         row.locator(".rename input").fill("cracks")
         row.locator(".rename input").press("Enter")
         row = page.locator(".st-adapter[data-name=cracks]", has_text="in use")

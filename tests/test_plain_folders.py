@@ -251,7 +251,7 @@ def test_masks_tell_the_labels_where_no_folder_does(tmp_path: Path, place: str) 
     folder = place.rstrip("/")
     assert labels(found) == {(NORMAL, ""): 3, (DEFECT, "defect"): 2}
     assert [(q.folder, q.images) for q in found.questions] == [(folder, 1)]
-    assert any("those whose mask is empty are normal" in note for note in found.notes)
+    assert any("those with an empty mask are normal" in note for note in found.notes)
     _, found = look(tmp_path, Choices(roles={folder or ".": "normal"}))
     assert labels(found) == {(NORMAL, ""): 4, (DEFECT, "defect"): 2}
     assert not found.masks_of_normal and not found.left_out
@@ -323,13 +323,13 @@ def test_answers_name_folders_as_people_see_them(tmp_path: Path) -> None:
         _, found = look(whole, Choices(roles={written: "defect"}))
         assert labels(found) == {(NORMAL, ""): 4, (DEFECT, "broken"): 1}, written
     for written in ("brocken", "other/broken", "good/g1.png"):
-        with pytest.raises(BadInput, match=f"There is no folder {written} in .*plates; name one"):
+        with pytest.raises(BadInput, match=f"There is no folder {written} in .*plates; use the path"):
             look(whole, Choices(roles={written: "defect"}))
     with pytest.raises(
-        BadInput, match='"bad" does not say what broken holds; choose normal, defect, mask or none'
+        BadInput, match='"bad" is not a valid role for broken; choose normal, defect, mask or none'
     ):
         look(whole, Choices(roles={"broken": "bad"}))
-    with pytest.raises(BadInput, match="is called both defect and normal"):
+    with pytest.raises(BadInput, match="has both the role defect and the role normal"):
         look(whole, Choices(roles={"broken": "defect", "broken/": "normal"}))
 
 
@@ -347,7 +347,7 @@ def test_images_directly_in_an_answered_folder_have_no_part(tmp_path: Path) -> N
     choices = Choices(groups=GroupRule.parse("subfolder"), roles={"broken": "defect"})
     assert {r.group: r.defect_type for r in look(tmp_path, choices)[1].records} == {"A": "", "B": "broken"}
     make(tmp_path, "broken/3.png")
-    with pytest.raises(BadInput, match=r"broken/3\.png lies in no subfolder"):
+    with pytest.raises(BadInput, match=r"broken/3\.png is not in a subfolder"):
         look(tmp_path, choices)
 
 

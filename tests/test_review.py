@@ -321,7 +321,7 @@ def test_uploads_are_taken_by_content_and_appear_whatever_they_are_called(
     Image.fromarray(pixels).save(tmp_path / "moving", format="GIF")
     ids, refused = review.add_files([*files, (tmp_path / "moving", "moving.png")])
     assert len(refused) == 1 and refused[0].startswith(
-        "moving.png: GIF pictures are not read; save it as PNG"
+        "moving.png: GIF images are not supported; save it as PNG"
     )
     listed = review.images("uploads")
     assert len(ids) == len(names) and {image.id for image in listed} == set(ids)
@@ -363,7 +363,7 @@ def test_images_of_more_than_8_bits_and_of_several_pages_are_said(review: Review
     said = [
         " ".join(review.notes(image, read)) for image, read in zip((plain, one, pages), seen, strict=True)
     ]
-    assert "Read as 12 bits" in said[0] and "bank v1 was built from images of 8 bits" in said[0]
+    assert "Read as 12 bits" in said[0] and "bank v1 was built from 8-bit images" in said[0]
     assert "clipped" in said[1] and "clipped" not in said[0] and "page 1 of 3" in said[2]
     first, second = (review.compare(image.id) for image in (plain, one))
     assert (first.pixels != second.pixels).any(axis=2).sum() == 1

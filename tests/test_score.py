@@ -104,7 +104,7 @@ def test_every_picture_is_scored_or_named(shallow: Path, tmp_path: Path, capsys:
     assert cli.main(["score", str(folder), "--workspace", str(shallow)]) == 0
     said = capsys.readouterr()
     assert all(name in said.err for name in left)
-    assert "GIF pictures are not read" in refused(capsys, shallow, folder / "sub" / "c.gif")
+    assert "GIF images are not supported" in refused(capsys, shallow, folder / "sub" / "c.gif")
     (tmp_path / "only").mkdir()
     shutil.copy(folder / "sub" / "c.gif", tmp_path / "only")
     assert "c.gif" in refused(capsys, shallow, tmp_path / "only")
@@ -124,7 +124,7 @@ def test_only_one_page_and_masks_among_images_are_said(shallow: Path, tmp_path: 
     assert rows["007.png"]["notes"] == []
     assert cli.main(["score", str(folder), "--workspace", str(shallow)]) == 0
     said = capsys.readouterr().out
-    assert "Only page 1 of 3" in said and "looks like a mask" in said
+    assert "Only page 1 of 3" in said and "looks like a black-and-white mask" in said
 
 
 # --- bit depth ----------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ def checked(root: Path, choices: Choices | None = None, size: Size | None = None
 def test_a_plain_set_is_healthy(tmp_path: Path) -> None:
     report = checked(make(tmp_path, normal=12))
     assert report["healthy"] and report["left_out"] == [] and report["depth"] is None
-    assert report["sentences"][-1] == "Every file can be read and no image leaks."
+    assert report["sentences"][-1] == "Every file can be read, and no images leak across the split."
 
 
 @pytest.mark.parametrize("value", [1, 2, 40, 200])
@@ -238,7 +238,7 @@ def test_images_of_8_bits_beside_deeper_ones_are_named(tmp_path: Path) -> None:
     report = checked(tmp_path)
     assert not report["healthy"]
     assert any(
-        "8 images (good/000.png" in s and "8 bits a channel and 4 images have more" in s
+        "8 images (good/000.png" in s and "8 bits per channel and 4 images have more" in s
         for s in report["sentences"]
     )
     for n in range(8):
@@ -314,7 +314,7 @@ def test_colours_on_one_side_only_are_a_warning(tmp_path: Path) -> None:
         put(tmp_path / "good" / f"{n:03}.png", tinted)
     report = checked(tmp_path)
     assert report["grey"] == {NORMAL: 0.0, DEFECT: 1.0}
-    assert any("Most normal images have colours" in line for line in report["sentences"])
+    assert any("Most normal images are in colour" in line for line in report["sentences"])
 
 
 @pytest.mark.parametrize(("normal", "said"), [(2, "than 1 in 3"), (16, "")])

@@ -113,7 +113,7 @@ def test_a_chosen_threshold_judges_and_is_taken_back(workspace: Workspace) -> No
     assert review.results(bank).rows(review.bank_state().state) == before
     (undone,) = thresholds.listed(workspace, bank.id)
     assert undone.undone_by == "Ben" and thresholds.in_force(workspace, bank.id) is None
-    with pytest.raises(BadInput, match="Nobody chose"):
+    with pytest.raises(BadInput, match="No one chose"):
         review.undo_threshold("Ben")
 
 

@@ -57,9 +57,9 @@ def test_links_are_followed_once(tmp_path: Path) -> None:
     tree = Tree.read(root)
     assert tree.images == ("b/3.png", "good/1.png", "good/4.png", "good/more/2.png", "single.png")
     assert tree.not_followed == {
-        "a": "a link to a folder that is read already",
-        "b/up": "a link to a folder that is read already",
-        "gone.png": "a link that leads nowhere",
+        "a": "a link to a folder that has already been read",
+        "b/up": "a link to a folder that has already been read",
+        "gone.png": "a broken link",
     }
 
 
@@ -83,7 +83,7 @@ def test_a_link_to_itself_is_named(tmp_path: Path) -> None:
     put(tmp_path / "1.png")
     (tmp_path / "2.png").symlink_to("2.png")
     tree = Tree.read(tmp_path)
-    assert tree.images == ("1.png",) and tree.not_followed == {"2.png": "a link that leads nowhere"}
+    assert tree.images == ("1.png",) and tree.not_followed == {"2.png": "a broken link"}
 
 
 def test_an_archive_within_is_named_and_a_picture_of_its_suffix_is_read(tmp_path: Path) -> None:

@@ -279,14 +279,14 @@ def test_sources_that_cannot_be_imported_are_sentences(workspace, tmp_path):
     (tmp_path / "odd" / "pictures" / "a.png").write_bytes(encode_png(np.zeros((32, 32), np.uint8)))
     for name, words in (
         ("none", "does not exist"),
-        ("bare", "holds no images"),
+        ("bare", "contains no images"),
         ("note.txt", "zip"),
         ("odd", "good/"),
     ):
         with pytest.raises(BadInput, match=words):
             import_dataset(workspace, tmp_path / name)
     pack(tmp_path / "odd.zip", tmp_path / "odd")
-    with pytest.raises(BadInput, match=r"odd\.zip has no layout"):
+    with pytest.raises(BadInput, match=r"odd\.zip does not have a known layout"):
         import_dataset(workspace, tmp_path / "odd.zip")
     assert workspace.datasets() == [] and leftovers(workspace) == []
     with pytest.raises(BadInput, match="import one first"):
@@ -295,7 +295,7 @@ def test_sources_that_cannot_be_imported_are_sentences(workspace, tmp_path):
 
 @pytest.mark.parametrize("name", ["", ".hidden", "a/b", "..", "a b", "x" * 65, "ä"])
 def test_names_that_could_not_be_folders_are_refused(workspace, source, name):
-    with pytest.raises(BadInput, match="cannot name a data set"):
+    with pytest.raises(BadInput, match="is not a valid name for a data set"):
         import_dataset(workspace, source, name=name)
 
 
@@ -323,7 +323,7 @@ def test_a_disk_that_fills_up_while_a_bank_is_stored_is_a_sentence(filled, monke
 
     before = tree(filled.path)
     monkeypatch.setattr("exdd_core.detector.bank.save_file", lambda *_, **__: full())
-    with pytest.raises(BadInput, match="The disk is full; free some space"):
+    with pytest.raises(BadInput, match="The disk is full; free up some space"):
         build_bank(filled, negative_ratio=0.2)
     assert filled.banks() == [] and not leftovers(filled)
     after = tree(filled.path)
@@ -371,7 +371,7 @@ def test_a_row_that_cannot_be_written_takes_its_files_with_it(workspace, source,
 def test_too_little_space_is_seen_before_anything_is_copied(workspace, source, monkeypatch):
     usage = shutil.disk_usage(source)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=100))
-    with pytest.raises(BadInput, match="free some space"):
+    with pytest.raises(BadInput, match="free up some space"):
         import_dataset(workspace, source)
 
 
@@ -447,7 +447,9 @@ def test_a_zip_without_a_readable_image_says_what_it_holds(workspace, tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
         file.writestr("good/1.gif", b"GIF89a")
         file.writestr("good/2.gif", b"GIF89a")
-    with pytest.raises(BadInput, match=r"a\.zip holds no images that can be read.*1\.gif and 1 more \(GIF"):
+    with pytest.raises(
+        BadInput, match=r"a\.zip contains no images that can be read.*1\.gif and 1 more \(GIF"
+    ):
         import_dataset(workspace, tmp_path / "a.zip")
 
 
@@ -460,7 +462,7 @@ def test_a_locked_zip_is_refused_plainly(workspace, source, tmp_path):
             content[place + at] |= 1
             place = content.find(mark, place + 4)
     archive.write_bytes(content)
-    with pytest.raises(BadInput, match=r"plates\.zip is locked with a password"):
+    with pytest.raises(BadInput, match=r"plates\.zip is protected by a password"):
         import_dataset(workspace, archive)
 
 
@@ -487,7 +489,7 @@ def test_limits_of_a_zip_are_sentences(workspace, source, tmp_path, monkeypatch)
         import_dataset(workspace, archive)
     with zipfile.ZipFile(tmp_path / "words.zip", "w") as file:
         file.writestr("readme.txt", "no images")
-    with pytest.raises(BadInput, match="holds no images"):
+    with pytest.raises(BadInput, match="contains no images"):
         import_dataset(workspace, tmp_path / "words.zip")
 
 
@@ -621,9 +623,7 @@ def test_a_threshold_from_few_images_is_said_to_be_worth_little(workspace, sourc
     for file in sorted((few / "good").iterdir())[2:]:
         file.unlink()
     info = import_dataset(workspace, few, size=SMALL)
-    told = (
-        "Only 2 normal training images: a threshold from so few cannot promise fewer false alarms than 1 in 3"
-    )
+    told = "With only 2 normal training images, the threshold cannot promise fewer false alarms than 1 in 3"
     assert any(told in sentence for sentence in info.report["sentences"])
     assert told in build_bank(workspace).summary["note"]
 

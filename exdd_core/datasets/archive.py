@@ -21,8 +21,8 @@ MAX_TOTAL_BYTES = 64 * 2**30
 MAX_RATIO = 200  # of a whole archive; a single black mask alone may reach 1000
 RATIO_FROM = 2**30  # bytes from which the ratio is checked
 TABLES = (".csv", ".tsv", ".json", ".txt", ".xml", ".yaml", ".yml")
-LINK = "a link in a zip file, which is not followed"
-TWICE = "there are several files of this name in the zip file, of which the last is read"
+LINK = "a link in a zip file; such links are not followed"
+TWICE = "the zip file has several files with this name; only the last one is read"
 
 
 def unpack(source: Path, target: Path, progress: Progress, left_out: dict[str, str] | None = None) -> Path:
@@ -54,12 +54,14 @@ def unpack(source: Path, target: Path, progress: Progress, left_out: dict[str, s
                 progress.advance()
     except (zipfile.BadZipFile, EOFError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
         raise BadInput(
-            f"{source} is not a zip file or is damaged; name a folder or pack it again."
+            f"{source} is not a zip file or is damaged; choose a folder or create the zip file again."
         ) from error
     except RuntimeError as error:  # its subclass NotImplementedError means an unknown compression
         if not isinstance(error, NotImplementedError):
-            raise BadInput(f"{source} is locked with a password; pack it again without one.") from error
-        raise BadInput(f"{source} cannot be unpacked ({error}); pack it as a plain zip file.") from error
+            raise BadInput(f"{source} is protected by a password; create it again without one.") from error
+        raise BadInput(
+            f"{source} cannot be unpacked ({error}); create it again as a plain zip file."
+        ) from error
     return target
 
 
@@ -108,15 +110,16 @@ def _check_members(
     source: Path, archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], disk: Path
 ) -> None:
     if len(archive.infolist()) > MAX_FILES:
-        raise BadInput(f"{source} holds more than {MAX_FILES} files; import it as a folder.")
+        raise BadInput(f"{source} holds more than {MAX_FILES} files; unpack it and import the folder.")
     for member in members:
         if not _is_safe(_name(member)):
             raise BadInput(
-                f"{source} holds the path {member.filename!a}, which leads outside of it; pack it again."
+                f"{source} contains the path {member.filename!a}, which points outside the zip file; "
+                "create it again."
             )
         if member.file_size > MAX_BYTES:
             raise BadInput(
-                f"{member.filename} in {source} has more than {MAX_BYTES // 2**20} MB; leave it out."
+                f"{member.filename} in {source} is larger than {MAX_BYTES // 2**20} MB; leave it out."
             )
     total, packed = sum(m.file_size for m in members), max(1, source.stat().st_size)
     if total > MAX_TOTAL_BYTES or (total > RATIO_FROM and total / packed > MAX_RATIO):
@@ -125,6 +128,6 @@ def _check_members(
         )
     if total > (free := shutil.disk_usage(disk).free):
         raise BadInput(
-            f"{source} needs {total / 2**20:.0f} MB and the workspace's disk has {free / 2**20:.0f} MB left; "
-            "free some space or put the workspace on another disk."
+            f"{source} needs {total / 2**20:.0f} MB, but the workspace's disk has only "
+            f"{free / 2**20:.0f} MB left; free up some space or put the workspace on another disk."
         )

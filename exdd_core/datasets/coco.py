@@ -26,7 +26,7 @@ from exdd_core.errors import BadInput
 from exdd_core.images import Size
 
 NAME = "coco"
-TITLE = "COCO JSON (polygons, run lengths or boxes), Roboflow's too"
+TITLE = "COCO JSON (polygons, run lengths or boxes), also from Roboflow"
 DEFAULT_SIZE = Size(256, 256)
 TEST_EVERY = (3, 2)
 GROUPS = True
@@ -51,9 +51,9 @@ def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
             empty.append(name)
     if empty and not marks.outlines:
         raise BadInput(
-            f"{empty[0]} lists no images, so nobody knows which of the {len(tree.images)} images are normal; "
-            f"{AGAIN} with all images in it, or say what the folders hold with --role FOLDER=normal or "
-            "=defect."
+            f"{empty[0]} lists no images, so it is unknown which of the {len(tree.images)} images are "
+            f"normal; {AGAIN} with all images in it, or say what the folders contain with --role "
+            "FOLDER=normal or =defect."
         )
     marks.problems += [f"{name} lists no images." for name in empty]
     return marks.reading(tree, rule)
@@ -108,7 +108,7 @@ class _File:
             if not id or not wanted:
                 raise BadInput(f"{self.name} lists an image without an id or a file_name; {AGAIN}.")
             if ids.setdefault(id, wanted) != wanted:
-                raise BadInput(f"{self.name} gives {ids[id]} and {wanted} the same id {id}; {AGAIN}.")
+                raise BadInput(f"{self.name} assigns the same id {id} to {ids[id]} and {wanted}; {AGAIN}.")
             image = finder.find(wanted, parent(self.name), often[base(wanted.replace("\\", "/"))] == 1)
             if image is None:
                 marks.missing(self.name, wanted)
@@ -162,7 +162,7 @@ class _File:
     def _table(self, content: Any, key: str) -> list[Any]:
         rows = content.get(key) if isinstance(content, dict) else None
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise BadInput(f'{self.name} has no list of "{key}", as COCO\'s JSON has; {AGAIN}.')
+            raise BadInput(f'{self.name} has no "{key}" list, which COCO JSON needs; {AGAIN}.')
         return rows
 
 

@@ -26,7 +26,10 @@ NAME = "dagm"
 TITLE = "DAGM 2007 (Train/, Test/, each with Label/NNNN_label.PNG)"
 DEFAULT_SIZE = Size(256, 256)
 BY_DEFINITION = "Images without a label file are normal: the layout has label files for defects only."
-WEAK = "Masks are ellipses drawn around the defects and wider than they are, so pixel figures are rough."
+WEAK = (
+    "Masks are ellipses drawn around the defects and larger than the defects, so pixel figures are only "
+    "approximate."
+)
 LABEL = re.compile(r"\b(\d+)_label\.\w+", re.IGNORECASE)
 
 

@@ -56,7 +56,9 @@ def generate(
     The same seed gives the same files byte for byte. Raises `BadInput` unless `folder` is empty or missing.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise BadInput(f"{folder} already holds something; name a new folder for the demo images.")
+        raise BadInput(
+            f"{folder} already exists and is not an empty folder; choose a new folder for the demo images."
+        )
     progress = progress or Progress()
     progress.begin("Painting demo surfaces", normal + defective)
     folder.parent.mkdir(parents=True, exist_ok=True)

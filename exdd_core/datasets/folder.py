@@ -108,8 +108,8 @@ def _notes(records: Sequence[Record]) -> list[str]:
     return [
         *(f"{name}/ counts as training." for name in sorted(held_back)),
         *(
-            f"{f'{folder}/' if folder else 'The folder itself'} says no labels: images whose mask marks "
-            "something are defects, those whose mask is empty are normal."
+            f"{f'{folder}/' if folder else 'The folder itself'} gives no labels: images whose mask marks "
+            "something are defects, and those with an empty mask are normal."
             for folder in unlabelled
         ),
     ]
@@ -127,7 +127,7 @@ def _group(name: str, answers: Mapping[str, str]) -> str:
     folder = parent(name)
     if not folder or folder in answers or label_word(base(folder)) or split_word(base(folder)):
         raise BadInput(
-            f"{name} lies in no subfolder, so its part is unknown; put the images of each "
-            "part in a folder of their own, or group by a CSV file or a pattern."
+            f"{name} is not in a subfolder, so its part is unknown; put the images of each part in a "
+            "folder of their own, or group by a CSV file or a pattern."
         )
     return base(folder)

@@ -68,12 +68,12 @@ class GroupRule:
             return cls(kind)
         if kind == "csv" and value:
             if not Path(value).is_file():
-                raise BadInput(f"The CSV file of groups {value} does not exist; check the path.")
+                raise BadInput(f"The CSV file {value} does not exist; check the path.")
             return cls(kind, value)
         if kind == "pattern" and value:
             _compiled(value)
             return cls(kind, value)
-        raise BadInput(f'"{text}" does not say how to group; write subfolder, csv:FILE or pattern:REGEX.')
+        raise BadInput(f'"{text}" is not a way to group images; use subfolder, csv:FILE or pattern:REGEX.')
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.value}" if self.value else self.kind
@@ -107,12 +107,12 @@ def _compiled(regex: str) -> _Pattern:
     except (re2.error, UnicodeError) as error:
         why = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
         raise BadInput(
-            f"The pattern {regex} is not a regular expression of RE2, which knows no lookaround and no "
-            f"backreference ({why}); correct it."
+            f"The pattern {regex} is not a valid RE2 regular expression ({why}); correct it, without "
+            "lookaround or backreferences, which RE2 does not support."
         ) from None
     if not pattern.groups:
         raise BadInput(
-            f"The pattern {regex} captures nothing; put the part's name in brackets, such as (part\\d+)_."
+            f"The pattern {regex} captures nothing; put the part's name in parentheses, such as (part\\d+)_."
         )
     return pattern
 
@@ -123,8 +123,8 @@ def _read_groups(path: Path) -> dict[str, str]:
         key, group = _table_key(row["path"].replace("\\", "/")), row["group"].strip()
         if groups.setdefault(key, group) != group:
             raise BadInput(
-                f"{path} gives {key} two groups, {groups[key]} and {group}; an image shows one part, so keep "
-                "one row."
+                f"{path} assigns two groups to {key}, {groups[key]} and {group}; an image shows one "
+                "part, so keep one row."
             )
     return groups
 
@@ -179,7 +179,7 @@ def split_made(what: str) -> str:
 
     what: "image" or "part".
     """
-    return f"a split is made that keeps every third normal and every second defective {what} for the test."
+    return f"a split is created that keeps every third normal and every second defective {what} for the test."
 
 
 def folds(records: Sequence[Grouped], k: int, seed: int = 0) -> list[set[int]]:
@@ -192,7 +192,9 @@ def folds(records: Sequence[Grouped], k: int, seed: int = 0) -> list[set[int]]:
     defective = _defective_groups(records)
     groups = sorted({record.group for record in records}, key=natural_key)
     if not 2 <= k <= len(groups):
-        raise BadInput(f"{k} folds cannot be made of {len(groups)} parts; choose 2 to {len(groups)} folds.")
+        raise BadInput(
+            f"{len(groups)} parts cannot be divided into {k} folds; choose 2 to {len(groups)} folds."
+        )
     rng = np.random.default_rng(seed)
     dealt = [*_shuffled([g for g in groups if g in defective], rng)]
     dealt += _shuffled([g for g in groups if g not in defective], rng)
@@ -212,7 +214,7 @@ def limit_parts(records: Sequence[Grouped], m: int | None, seed: int = 0) -> lis
     if m is None:
         return list(range(len(records)))
     if m < 0:
-        raise BadInput(f"{m} is not a number of defective parts; choose 0 or more.")
+        raise BadInput(f"The number of defective parts cannot be {m}; choose 0 or more.")
     chosen = _shuffled(sorted(_defective_groups(records), key=natural_key), np.random.default_rng(seed))[:m]
     kept = set(chosen)
     return [i for i, record in enumerate(records) if record.label != DEFECT or record.group in kept]

@@ -37,16 +37,16 @@ def notes(
     """
     said = []
     if picture.pages > 1:
-        said.append(f"Only page 1 of {picture.pages} was looked at; save each page as a file of its own.")
+        said.append(f"Only page 1 of {picture.pages} was inspected; save each page as a separate file.")
     if picture.depth is not None and bank and depth is None:
-        why = f"bank {bank} was built from images of 8 bits, so the brightness may differ"
+        why = f"bank {bank} was built from 8-bit images, so the brightness may differ"
         if by_brightest:
-            why = f"bank {bank} is too old to know the depth of its own images, build it anew"
+            why = f"bank {bank} is too old to know the bit depth of its own images, so build it again"
         said.append(f"Read as {picture.depth.title}; {why}.")
     if picture.depth is not None and picture.clipped:
-        whose = f", the depth of bank {bank}," if bank and depth is not None else ""
+        whose = f", the bit depth of bank {bank}," if bank and depth is not None else ""
         said.append(
-            f"{percent(picture.clipped)} of its values lie beyond {picture.depth.title}{whose} and were "
+            f"{percent(picture.clipped)} of its values are outside {picture.depth.title}{whose} and were "
             "clipped."
         )
     return said
@@ -56,7 +56,7 @@ def shallow_note(count: int, bank: str, depth: Depth) -> str:
     """A sentence about `count` images of 8 bits, judged by a bank from images of more than 8 bits."""
     what = "1 image has" if count == 1 else f"{count} images have"
     return (
-        f"{what} 8 bits, while bank {bank} was built from images of {depth.title}: the brightness may differ."
+        f"{what} 8 bits, but bank {bank} was built from images of {depth.title}; the brightness may differ."
     )
 
 
@@ -71,7 +71,9 @@ def mask_note(path: Path) -> str:
     """A sentence about a picture that looks like a mask; "" for any other picture."""
     if not like_a_mask(path):
         return ""
-    return "It looks like a mask, black and white, and no picture of a part; leave it out if it is one."
+    return (
+        "It looks like a black-and-white mask rather than a picture of a part; leave it out if it is a mask."
+    )
 
 
 def require_picture(path: Path, name: str) -> None:
@@ -81,7 +83,7 @@ def require_picture(path: Path, name: str) -> None:
     """
     kind = picture_format(path)
     if kind and kind not in FORMATS:
-        raise BadInput(f"{name}: {kind} pictures are not read; save it as {FORMATS_TEXT}.")
+        raise BadInput(f"{name}: {kind} images are not supported; save it as {FORMATS_TEXT}.")
 
 
 def left_out(tree: Tree) -> dict[str, str]:
@@ -111,13 +113,13 @@ def take_mask(
     mask = images.take_mask(source, shape, label)
     if not mask.any():
         raise BadInput(
-            f"{label} marks nothing: it has one value everywhere; a mask is white on the defect and black on "
-            "the rest."
+            f"{label} marks nothing, because it has the same value everywhere; a mask is white on the "
+            "defect and black everywhere else."
         )
     if image is not None and _lies_as_held(mask, source, image):
         raise BadInput(
-            f"The mask {label} seems to lie as the camera held {image.name}, which is turned when it is "
-            "shown; turn the mask with it."
+            f"The mask {label} does not seem to be rotated, but {image.name} is rotated when it is "
+            "displayed; rotate the mask in the same way."
         )
     return mask
 
@@ -139,13 +141,13 @@ def require_defect(mask: np.ndarray, most: float) -> None:
     share = float(mask.mean())
     if share > most:
         raise BadInput(
-            f"The mask marks {100 * share:.0f} % of the image, so hardly any normal surface is left; mark "
-            "the defect alone, and invert the mask if it is white where the surface is normal."
+            f"The mask marks {100 * share:.0f} % of the image, so hardly any normal surface is left; "
+            "mark only the defect, and invert the mask if it is white where the surface is normal."
         )
     if share > INVERTED_FROM and _border(mask) >= BORDER:
         raise BadInput(
-            "The mask seems to be inverted: it marks the border of the image all around and leaves a hole; "
-            "invert it, so that it is white on the defect."
+            "The mask seems to be inverted: it marks the whole border of the image and leaves a hole; "
+            "invert it so that it is white on the defect."
         )
 
 

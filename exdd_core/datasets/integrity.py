@@ -28,7 +28,7 @@ from exdd_core.mask_rules import MaskRule
 from exdd_core.progress import Progress
 
 MOST = 0.5  # share of an image above which a mask is reported as covering it
-HEALTHY = "Every file can be read and no image leaks."
+HEALTHY = "Every file can be read, and no images leak across the split."
 
 
 def check(

@@ -19,7 +19,7 @@ NAME = "kolektor_sdd"
 TITLE = "KolektorSDD (kosNN/PartM.jpg)"
 DEFAULT_SIZE = Size(256, 632)
 TEST_EVERY = (3, 3)  # of the groups without and with a defect, see groups.grouped_split
-NO_LABEL = "without a label file nobody knows whether they are normal; add PartM_label.bmp"
+NO_LABEL = "without a label file, it is unknown whether they are normal; add PartM_label.bmp"
 
 
 def detect(tree: Tree) -> bool:

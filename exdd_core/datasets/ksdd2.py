@@ -17,8 +17,8 @@ NAME = "ksdd2"
 TITLE = "KolektorSDD2 (train/, test/, NNNNN_GT.png)"
 DEFAULT_SIZE = Size(224, 632)
 MASK_ENDING = "_GT"
-COPY = "copies of other files of the folder, as the official archive holds one"
-NO_MASK = "without a mask nobody knows whether they are normal; add their masks"
+COPY = "copies of other files in the folder, such as the one in the official archive"
+NO_MASK = "without a mask, it is unknown whether they are normal; add their masks"
 FEW = 0.1  # share of the images that may have no mask
 
 
@@ -57,10 +57,10 @@ def require_few(bare: list[str], others: int, what: str) -> None:
     image.
     """
     if len(bare) > FEW * (len(bare) + others):
-        name, more = bare[0], f", and so do {len(bare) - 1} others" if len(bare) > 1 else ""
+        name, more = bare[0], f", and {len(bare) - 1} others have none either" if len(bare) > 1 else ""
         raise BadInput(
-            f"{name} has no {what.replace('NNN', base(stem(name)))}{more}, so nobody knows whether it is "
-            "normal; add the file or take the image out."
+            f"{name} has no {what.replace('NNN', base(stem(name)))}{more}, so it is unknown whether it "
+            "is normal; add the file or remove the image."
         )
 
 

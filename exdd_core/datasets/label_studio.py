@@ -34,7 +34,8 @@ TEST_EVERY = (3, 2)
 GROUPS = True
 UPLOADED = re.compile(r"^[0-9a-f]{8}-", re.IGNORECASE)
 NOT_ANNOTATED = (
-    "tasks of Label Studio that nobody has annotated; annotate them, with nothing where they are normal"
+    "Label Studio tasks without an annotation; annotate them, leaving the annotation empty where they "
+    "are normal"
 )
 CORNERS = 64  # of the polygon that replaces an ellipse
 CHANNELS = 4  # of a brush's picture: the last one holds the strokes
@@ -62,7 +63,7 @@ def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
         marks.used.add(name)
         tasks = read_json(tree.path(name), name)
         if not all(isinstance(task, dict) for task in tasks):
-            raise BadInput(f"{name} is no list of tasks, as Label Studio exports them; {AGAIN}.")
+            raise BadInput(f"{name} is not a list of tasks as Label Studio exports them; {AGAIN}.")
         for task in tasks:
             names = _names(task)
             image = next(filter(None, (_find(finder, text, parent(name)) for text in names)), None)
@@ -80,7 +81,7 @@ def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
                 if choice := _unsure(results):
                     marks.unsure(image, f'the choice "{choice}" alone does not say whether they are normal')
     if several:
-        marks.notes.append(f"{several} images annotated more than once: the regions are united.")
+        marks.notes.append(f"{several} images are annotated more than once: their regions are merged.")
     return marks.reading(tree, rule)
 
 
@@ -179,7 +180,7 @@ def _add(result: _Result, image: str, marks: Marks) -> None:
     labels = next((v for k, v in value.items() if k.lower().endswith("labels") and isinstance(v, list)), [])
     label = str(labels[0]) if labels else ""
     if result.get("image_rotation"):
-        marks.cannot_draw(image, "was drawn on a turned image", label)
+        marks.cannot_draw(image, "was drawn on a rotated image", label)
         return
     try:
         outlines = list(_outlines(value, result, label))
@@ -187,7 +188,7 @@ def _add(result: _Result, image: str, marks: Marks) -> None:
         marks.cannot_draw(image, f"is a region ({kind}) that cannot be read", label)
         return
     if not outlines and label_word(label) != NORMAL:
-        marks.cannot_draw(image, f"is a region ({kind}) that is not known here", label)
+        marks.cannot_draw(image, f"is a region of a kind that is not supported ({kind})", label)
     for outline in outlines:
         marks.add(image, outline)
 

@@ -27,7 +27,7 @@ from exdd_core.errors import BadInput
 from exdd_core.images import Size
 
 NAME = "labelme"
-TITLE = "LabelMe JSON (one file an image)"
+TITLE = "LabelMe JSON (one file per image)"
 DEFAULT_SIZE = Size(256, 256)
 TEST_EVERY = (3, 2)
 GROUPS = True
@@ -71,7 +71,7 @@ def add_all(tree: Tree, marks: Marks) -> None:
 def _read(path: Path, name: str) -> _File:
     content = read_json(path, name)
     if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):
-        raise BadInput(f"{name} has no list of shapes, as LabelMe's files have; {AGAIN}.")
+        raise BadInput(f"{name} has no list of shapes, which LabelMe files need; {AGAIN}.")
     return cast(_File, content)
 
 
@@ -90,7 +90,7 @@ def _add(shape: Any, image: str, size: tuple[int, int] | None, marks: Marks) -> 
         marks.cannot_draw(image, f"is a shape ({kind}) that cannot be read", label)
         return
     if outline is None:
-        marks.cannot_draw(image, f"is a shape ({kind}) that is not known here", label)
+        marks.cannot_draw(image, f"is a shape of a kind that is not supported ({kind})", label)
         return
     marks.add(image, Outline(outline.kind, outline.points, str(label), outline.runs, size=size))
 

@@ -102,14 +102,14 @@ def look(
         name = folder.NAME
     module = LAYOUTS[name]
     if module is not folder and not module.detect(tree):
-        raise BadInput(f"{root} does not have the layout {module.TITLE}; choose another or leave it to auto.")
+        raise BadInput(f"{root} does not have the layout {module.TITLE}; choose another one or auto.")
     found = survey(tree, _read(tree, module, choices), choices, progress)
     return name, replace(found, records=_with_splits(found.records, module))
 
 
 def _read(tree: Tree, module: ModuleType, choices: Choices) -> Reading:
     if choices.groups is not None and not hasattr(module, "GROUPS"):
-        raise BadInput(f"Groups can be given for plain folders only; {module.TITLE} has its own.")
+        raise BadInput(f"Groups can only be set for plain folders; {module.TITLE} has its own.")
     if module is folder:
         return folder.read(tree, choices.groups, choices.roles)
     if hasattr(module, "ASKS"):
@@ -124,7 +124,9 @@ def require_normal(found: Survey, root: Path) -> None:
     if found.questions or not found.records:
         raise _unknown(root, found.tree, found.questions)
     others = " ".join(left.sentence for left in found.left_out[:FOLDERS_NAMED] if left.serious)
-    raise BadInput(f"{root} holds no normal images; add some, ExDD learns from them first. {others}".rstrip())
+    raise BadInput(
+        f"{root} contains no normal images; add some, because ExDD learns from them first. {others}".rstrip()
+    )
 
 
 def no_images(root: Path, tree: Tree) -> BadInput:
@@ -132,10 +134,10 @@ def no_images(root: Path, tree: Tree) -> BadInput:
     out."""
     left = tree.unread | tree.not_followed
     if not left:
-        return BadInput(f"{root} holds no images; name the folder or zip file that holds them.")
+        return BadInput(f"{root} contains no images; choose the folder or zip file that contains them.")
     name = min(left, key=natural_key)
     more = f" and {len(left) - 1} more" if len(left) > 1 else ""
-    return BadInput(f"{root} holds no images that can be read; left out: {name}{more} ({left[name]}).")
+    return BadInput(f"{root} contains no images that can be read; left out: {name}{more} ({left[name]}).")
 
 
 def _with_splits(records: list[Record], module: ModuleType) -> list[Record]:
@@ -156,15 +158,16 @@ def _unknown(root: Path, tree: Tree, questions: Sequence[Question] = ()) -> BadI
     )
     more = f" and {len(asked) - FOLDERS_NAMED} more" if len(asked) > FOLDERS_NAMED else ""
     return BadInput(
-        f"{root} has no layout that is known: put normal images in good/ and images with a defect in "
-        "defect/, or say what its folders hold with --role FOLDER=normal, =defect, =mask or =none. They "
-        f"are: {names}{more}. Layouts: {'; '.join(module.TITLE for module in LAYOUTS.values())}."
+        f"{root} does not have a known layout: put normal images in good/ and images with a defect in "
+        "defect/, or say what its folders contain with --role FOLDER=normal, =defect, =mask or =none. "
+        f"The folders are: {names}{more}. Layouts: "
+        f"{'; '.join(module.TITLE for module in LAYOUTS.values())}."
     )
 
 
 def _folder(root: Path) -> Path:
     if not root.is_dir():
-        raise BadInput(f"{root} is not a folder; name the folder that holds the images.")
+        raise BadInput(f"{root} is not a folder; choose the folder that contains the images.")
     return root
 
 

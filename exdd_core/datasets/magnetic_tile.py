@@ -39,8 +39,8 @@ def read(tree: Tree) -> Reading:
             match = re.fullmatch(r"exp\d+_num_(\d+)", base(stem(name)))
             if not match:
                 raise BadInput(
-                    f"{name} is not named expE_num_N.jpg, so the tile it shows is unknown; rename it or take "
-                    "it out."
+                    f"{name} is not named expE_num_N.jpg, so the tile it shows is unknown; rename or "
+                    "remove it."
                 )
             found.append((int(match[1]), name, folder.removeprefix("MT_").lower()))
     groups = chain_frames([frame for frame, _, _ in found])

@@ -44,7 +44,7 @@ def read_manifests(folder: Path) -> list[Record]:
             with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
                 reader = csv.DictReader(file)
                 if tuple(reader.fieldnames or ()) != COLUMNS:
-                    raise BadInput(f"{path} must have the columns {','.join(COLUMNS)}; write it again.")
+                    raise BadInput(f"{path} must have the columns {','.join(COLUMNS)}; create it again.")
                 records += [_record(row, path) for row in reader]
         except (OSError, csv.Error):
             raise BadInput(f"The manifest {path} cannot be read; import the data set again.") from None
@@ -54,7 +54,7 @@ def read_manifests(folder: Path) -> list[Record]:
 def _record(row: dict[str, str], path: Path) -> Record:
     if None in row or None in row.values() or row["label"] not in (NORMAL, DEFECT):
         raise BadInput(
-            f"{path} has a line that is not an image with its label ({row.get('path')}); correct it."
+            f"{path} has a line that is not an image with a label ({row.get('path')}); correct it."
         )
     row = {column: tables.read(cell) for column, cell in row.items()}
     return Record(

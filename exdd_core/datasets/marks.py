@@ -24,8 +24,8 @@ from exdd_core.errors import BadInput
 from exdd_core.sentences import counted, listed
 
 UNLISTED = (
-    "no annotation file mentions them, so nobody knows whether they are normal; annotate them, or put normal "
-    "ones into a folder good"
+    "no annotation file mentions them, so it is unknown whether they are normal; annotate them, or put "
+    "normal ones into a folder named good"
 )
 NO_DEFECT = frozenset(
     ("background", "ignore")
@@ -113,7 +113,8 @@ class Marks:
         records = [self._record(name) for name in (*self.outlines, *by_folder)]
         if by_folder:
             self.notes.append(
-                f"{_named(by_folder)} that no annotation file mentions: normal, as their folder says."
+                f"{_named(by_folder)} that no annotation file mentions: counted as normal because of "
+                "their folder."
             )
         reading = Reading(
             in_natural_order(records),
@@ -152,7 +153,7 @@ class Marks:
             return
         annotation, lost = next(iter(self._missing.items()))
         raise BadInput(
-            f"None of the images that {annotation} lists lies in {tree.root} ({listed(lost)}); move it "
+            f"None of the images that {annotation} lists is in {tree.root} ({listed(lost)}); move it "
             "next to its images."
         )
 
@@ -162,47 +163,55 @@ class Marks:
         boxes = [name for name, own in self.outlines.items() for outline in own if outline.kind == "box"]
         if boxes:
             lines.append(
-                f"{_regions(boxes)} {_are(boxes)} boxes, not outlines: filled, with the good surface that "
-                "they hold."
+                f"{_regions(boxes)} {_are(boxes)} boxes, not outlines: filled, including the good "
+                "surface inside."
             )
         thin = [name for name, own in self.outlines.items() for outline in own if outline.kind == "line"]
         if thin:
             lines.append(
-                f"{_regions(thin)} {_are(thin)} lines or points without a width: drawn 1/{LINE_SHARE} of the "
-                f"image's longer side wide, {LINE_LEAST} pixels at least."
+                f"{_regions(thin)} {_are(thin)} lines or points without a width: drawn with "
+                f"1/{LINE_SHARE} of the image's longer side as their width, at least {LINE_LEAST} pixels."
             )
         outside = [name for name, own in self.outlines.items() for outline in own if beyond(outline)]
         if outside:
             lines.append(
-                f"{_regions(outside)} reach{'es' if len(outside) == 1 else ''} out of the image: clipped."
+                f"{_regions(outside)} extend{'s' if len(outside) == 1 else ''} beyond the image: clipped."
             )
         for label, count in self._no_defect.items():
             lines.append(
-                f'{count} {"outline is" if count == 1 else "outlines are"} called "{label}": no defect.'
+                f'{count} {"outline is" if count == 1 else "outlines are"} labelled "{label}": not '
+                "counted as a defect."
             )
         return lines + self.notes
 
     def all_problems(self, records: Sequence[Record] = ()) -> list[str]:
         """Sentences about what a person should look at."""
         lines = [
-            f"{annotation} lists {_named(lost)} that {'is' if len(lost) == 1 else 'are'} not there."
+            f"{annotation} lists {_named(lost)} that {'is' if len(lost) == 1 else 'are'} missing."
             for annotation, lost in self._missing.items()
         ]
         for why, images in self._faults.items():
-            lines.append(f"{_regions(images)} cannot be drawn: each {why}; the images stay defects.")
+            lines.append(
+                f"{_regions(images)} cannot be drawn: each {why}; the images still count as defects."
+            )
         if torn := [name for name, sides in self._sides.items() if len(sides) > 1]:
             lines.append(f"{_named(torn)} listed for training and for testing: they count as training.")
         outlined = [r.path for r in records if r.outlines and folder_label(r.path) == NORMAL]
         if outlined:
             lines.append(
-                f"{_named(outlined)} in a folder of normal images with outlines of defects: defects."
+                f"{_named(outlined)} in a folder of normal images but with outlines of defects: counted "
+                "as defects."
             )
         bare = [r.path for r in records if r.label == DEFECT and not r.outlines and r.path not in self._types]
         if bare:
-            lines.append(f"{_named(bare)} in a folder of defects without an outline: defects without a mask.")
+            lines.append(
+                f"{_named(bare)} in a folder of defects but without an outline: counted as defects without a "
+                "mask."
+            )
         if records and not any(record.label == DEFECT for record in records):
             lines.append(
-                "No annotation marks anything, so all listed images are normal; is the file the last one?"
+                "No annotation marks anything, so all listed images are normal; check that the file is "
+                "the latest export."
             )
         return lines + self.problems
 
@@ -234,7 +243,7 @@ def read_each(
         wanted = image_named(content)
         image = image or finder.find(wanted, parent(name))
         if image is None:
-            marks.missing(name, wanted or "an image of its name")
+            marks.missing(name, wanted or "an image with its name")
             continue
         marks.listed(image)
         yield image, content
@@ -273,7 +282,7 @@ def _grouped(records: list[Record], rule: GroupRule) -> list[Record]:
     lost = next((record.path for record in records if not parent(record.path)), None)
     if lost:
         raise BadInput(
-            f"{lost} lies in no subfolder, so its part is unknown; group by a CSV file or a pattern."
+            f"{lost} is not in a subfolder, so its part is unknown; group by a CSV file or a pattern."
         )
     return [replace(record, group=base(parent(record.path))) for record in records]
 

@@ -138,8 +138,10 @@ def turn_of(tree: Tree, record: Record) -> str:
             values = images.mask_values(tree.path(name), name)
             if _upright(tree, record, name, values) is not values:
                 if turn == 1:
-                    return f"{name} has an EXIF turn that {record.path} has not and is not turned by it"
-                return f"{name} lies as the camera held {record.path} and is turned with it"
+                    return (
+                        f"{name} has an EXIF rotation that {record.path} does not have, so it is not applied"
+                    )
+                return f"{name} is stored in the same orientation as {record.path} and is rotated with it"
     return ""
 
 

@@ -31,10 +31,10 @@ from exdd_core.datasets.words import (
 from exdd_core.images import Size
 
 NAME = "mvtec"
-TITLE = "MVTec AD and its kin (train/good, test/TYPE, ground_truth/TYPE)"
+TITLE = "MVTec AD and similar (train/good, test/TYPE, ground_truth/TYPE)"
 DEFAULT_SIZE = Size(256, 256)
 ASKS = True  # `read` takes answers to the layout's questions
-PRIVATE = "their authors keep the labels to themselves, so nobody here knows whether they are normal"
+PRIVATE = "their authors do not publish the labels, so it is unknown whether they are normal"
 NO_TYPE = frozenset(
     ("unlabeled", "unlabelled", "unknown", "other", "misc")
 )  # names of folders that are no defect type

@@ -74,11 +74,11 @@ def fault(outline: Outline) -> str:
     """What is wrong with an outline, as a verb and its object; "" if it can be drawn."""
     points, kind = outline.points, outline.kind
     if not all(abs(value) <= LARGEST for value in points):  # False for NaN
-        return "has points that are no numbers"
+        return "has points that are not numbers"
     if kind == "runs":
         return _fault_of_runs(outline)
     if kind != "disc" and len(points) % 2:
-        return "has an x without its y"
+        return "has an x without a y"
     if kind == "polygon" and len({*zip(points[::2], points[1::2], strict=True)}) < 3:
         return "has fewer than 3 points"
     if kind == "box" and (len(points) != 4 or points[0] == points[2] or points[1] == points[3]):

@@ -27,8 +27,11 @@ NUMBER = re.compile(r"[ ._-]+\d+$")
 BEGINNING = re.compile(rf"^{_MARK}[ ._-]+")
 
 
-NO_IMAGE = "masks of which no image has the name"
-SEVERAL = "masks that fit more than one image; put each at the place of its image, such as masks/scratch/"
+NO_IMAGE = "masks whose name does not match any image"
+SEVERAL = (
+    "masks that match more than one image; put each in a folder that corresponds to its image's folder, such "
+    "as masks/scratch/"
+)
 IMAGE_LEFT_OUT = "masks of images that are left out"
 
 _COPY = re.compile(r"^(.+?)[ _-]*(?:\(copy\)|\(\d+\)|- copy(?: \(\d+\))?|copy)$")

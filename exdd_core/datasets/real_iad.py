@@ -34,8 +34,8 @@ TEST_EVERY = (3, 2)  # of the groups without and with a defect, see groups.group
 PART = re.compile(r"[sS]\d+")
 JSON_FOLDERS = ("", "realiad_jsons", "realiad_jsons/realiad_jsons")
 UNSEEN = (
-    "views of defective parts without a mask, which may or may not show the defect; put the JSON file of the "
-    "object, which says so, next to its folder"
+    "views of defective parts without a mask, which may or may not show the defect; put the object's "
+    "JSON file, which says whether they do, next to its folder"
 )
 
 
@@ -140,17 +140,18 @@ def _sides(tree: Tree, listing: _Listing, views: Iterable[str]) -> tuple[dict[st
     torn = [part for part, sides in of_part.items() if {"train", "test"} <= sides]
     sides = {part: max(found, key=("", "train", "test").index) for part, found in of_part.items()}
     bare = sum(not side for side in sides.values())
-    notes = [f"The split is that of {listing.file.name}."]
+    notes = [f"The split is taken from {listing.file.name}."]
     if bare:
-        notes.append(f"{bare} parts are not in {listing.file.name}: of these {made}")
+        notes.append(f"{bare} parts are not in {listing.file.name}; for these, {made}")
     if torn:
         notes.append(
-            f"{listing.file.name} has views of {len(torn)} parts on both sides ({', '.join(torn[:3])}): all of "
-            "these are for the test, as no part may be on both."
+            f"{listing.file.name} has views of {len(torn)} parts on both sides of the split of the split "
+            f"({', '.join(torn[:3])}): all of these are used for the test, because no part may be on "
+            "both sides."
         )
     absent = len(listing.side.keys() - {name_key(name) for name in views})
     if absent:
-        notes.append(f"{absent} images of {listing.file.name} are not there or left out.")
+        notes.append(f"{absent} images listed in {listing.file.name} are missing or left out.")
     return sides, notes
 
 
@@ -177,8 +178,8 @@ def _listing(tree: Tree) -> _Listing:
                     found.mask[key] = _inside(str(row["mask_path"]))
     except (OSError, ValueError, AttributeError, KeyError, TypeError):
         raise BadInput(
-            f"{file} is not as the authors of Real-IAD write it (train and test, each a list with image_path "
-            "and anomaly_class); take it away or replace it."
+            f"{file} does not have the format that the authors of Real-IAD use (train and test, each a "
+            "list with image_path and anomaly_class); remove or replace it."
         ) from None
     return found
 

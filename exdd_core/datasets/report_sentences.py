@@ -32,13 +32,13 @@ def summary(report: Report) -> list[str]:
     ]
     if report["types"]:
         kinds = ", ".join(f"{kind} ({sum(by.values())})" for kind, by in report["types"].items())
-        lines.append(f"Types of defect: {kinds}.")
+        lines.append(f"Defect types: {kinds}.")
     if sizes["different"] == 1:
         lines.append(f"All images are {_pixels(sizes['largest'])} pixels.")
     elif sizes["different"]:
         lines.append(
-            f"Sizes from {_pixels(sizes['smallest'])} to {_pixels(sizes['largest'])} pixels, "
-            f"{sizes['different']} different ones."
+            f"Image sizes range from {_pixels(sizes['smallest'])} to {_pixels(sizes['largest'])} pixels; "
+            f"there are {sizes['different']} different sizes."
         )
     lines += filter(None, [few_normal(counts["train"][NORMAL])])
     if not counts["train"][DEFECT]:
@@ -52,9 +52,9 @@ def few_normal(number: int) -> str:
     if not 0 < number < FEW_NORMAL:
         return ""
     return (
-        f"Only {count(number, 'normal training image')}: a threshold from so few cannot promise fewer false "
-        f"alarms than 1 in {number + 1}, and one new image may change every verdict; import {FEW_NORMAL} or "
-        "more."
+        f"With only {count(number, 'normal training image')}, the threshold cannot promise fewer false "
+        f"alarms than 1 in {number + 1}, and one new image may change every verdict; import {FEW_NORMAL} "
+        "or more."
     )
 
 
@@ -70,8 +70,8 @@ def problems_of(report: Report, size: Size | None) -> list[str]:
     if len(grey) == 2 and abs(grey[NORMAL] - grey[DEFECT]) > 0.5:
         colour, plain = ("normal", "defective") if grey[NORMAL] < grey[DEFECT] else ("defective", "normal")
         lines.append(
-            f"Most {colour} images have colours and most {plain} ones are grey: a bank would tell them apart "
-            "by that alone; take both with one camera and save them alike."
+            f"Most {colour} images are in colour and most {plain} images are grey: a bank would tell "
+            "them apart by that alone; take both with the same camera and save them in the same way."
         )
     twins = report["near_duplicates"]
     if twins["pairs"]:
@@ -92,19 +92,19 @@ def _problems_of_files(report: Report) -> list[str]:
     rows: list[tuple[str, Sequence[str | Fault], str]] = [
         ("Cannot be read", report["unreadable"], "replace or remove"),
         (
-            "One value everywhere, such as wholly transparent",
+            "The same value everywhere, such as fully transparent",
             report["blank"],
-            "they show nothing, so save them again or take them out",
+            "they show nothing, so save them again or remove them",
         ),
-        ("Defect without a mask", masks["missing"], "without one it cannot enter the positive bank"),
+        ("Defect without a mask", masks["missing"], "without one, it cannot enter the positive bank"),
         ("Empty mask, nothing brighter than 127", masks["empty"], "draw defects in white on black"),
         (
             "Mask that seems inverted",
             masks["inverted"],
-            "import again with --masks inverted where that is so",
+            "if they are inverted, import again with --masks inverted",
         ),
-        ("Mask that marks more than half of its image", covering, "look whether that is meant"),
-        ("Mask of another size", masks["wrong_size"], "save masks at the size of their image"),
+        ("Mask that marks more than half of its image", covering, "check whether this is intended"),
+        ("Mask of a different size", masks["wrong_size"], "save masks at the size of their image"),
         ("Mask that cannot be used", masks["unreadable"], "save it again, white on black"),
     ]
     return [f"{what}: {_named(found)}; {advice}." for what, found, advice in rows if found]

@@ -21,7 +21,9 @@ from exdd_core.datasets.words import (
 from exdd_core.errors import BadInput
 
 MASK, NONE, UNKNOWN = "mask", "none", ""
-ASKED = "nobody has said whether they are normal or defective; answer in the preview, or with --role FOLDER=defect"
+ASKED = (
+    "it is unknown whether they are normal or defective; answer in the preview or with --role FOLDER=defect"
+)
 
 
 def checked(tree: Tree, roles: Mapping[str, str]) -> dict[str, str]:
@@ -29,12 +31,14 @@ def checked(tree: Tree, roles: Mapping[str, str]) -> dict[str, str]:
     answers: dict[str, str] = {}
     for folder, role in roles.items():
         if role not in ROLES:
-            raise BadInput(f'"{role}" does not say what {folder} holds; choose normal, defect, mask or none.')
+            raise BadInput(f'"{role}" is not a valid role for {folder}; choose normal, defect, mask or none.')
         found = _folder_called(tree, folder)
         if found is None:
-            raise BadInput(f"There is no folder {folder} in {tree.root}; name one as it stands below that.")
+            raise BadInput(
+                f"There is no folder {folder} in {tree.root}; use the path of a folder relative to it."
+            )
         if answers.setdefault(found, role) != role:
-            raise BadInput(f"{folder} is called both {answers[found]} and {role}; choose one.")
+            raise BadInput(f"{folder} has both the role {answers[found]} and the role {role}; choose one.")
     return answers
 
 

@@ -35,11 +35,11 @@ from exdd_core.mask_rules import USUAL, MaskRule
 from exdd_core.progress import Progress
 from exdd_core.sentences import count, counted
 
-UNCLAIMED = "the layout has no place for them; put them into a folder that it has, or move them away"
-UNPRINTABLE = "their names hold characters that cannot be stored, such as line breaks; rename them"
+UNCLAIMED = "the layout has no place for them; move them into one of its folders, or out of the data set"
+UNPRINTABLE = "their names contain characters that cannot be stored, such as line breaks; rename them"
 DIFFER = "that alone may change their brightness; save all of them alike"
 LIKE_A_MASK = (
-    "black and white as masks are, and no image has their name; name each like its image with _mask behind"
+    "black and white like masks, but they match no image by name; name each after its image, ending in _mask"
 )
 
 
@@ -115,12 +115,12 @@ class Survey:
         lines = [*self.notes]
         united = sum(bool(record.more_masks) for record in self.records)
         if united:
-            lines.append(f"{count(united, 'image')} with several masks each: they are united.")
+            lines.append(f"{count(united, 'image')} with several masks each: they are merged.")
         if self._with_masks and (self.rule.above, self.rule.inverted) != (USUAL, False):
             lines.append(self.rule.sentence)
         if self.depth is not None:
             lines.append(
-                f"Images of more than 8 bits are read with {self.depth.title}; --depth chooses another."
+                f"Images of more than 8 bits are read with {self.depth.title}; use --depth to choose another."
             )
         if self.clipped and max(self.clipped.values()) <= OUTLIERS:
             lines.append(self._clipping())
@@ -139,19 +139,18 @@ class Survey:
         lines = [*self.doubts, *(left.sentence for left in self.left_out if left.serious)]
         if self.turned:
             lines.append(
-                f"Masks that are not turned as their images are: {counted(list(self.turned))}; they are "
-                "turned here."
+                f"Masks that are not rotated like their images: {counted(list(self.turned))}; they are "
+                "rotated here."
             )
         if self.masks_of_normal:
             lines.append(
-                f"Called normal, but a mask marks a defect: {counted(self.masks_of_normal)}; move them to "
-                "the defects, or take the masks away."
+                f"Labelled normal, but a mask marks a defect: {counted(self.masks_of_normal)}; move them "
+                "to the defects, or remove the masks."
             )
         if self.several_pages:
             lines.append(
                 "Several pages or frames in one file, of which only the first is read: "
-                f"{counted(list(self.several_pages))}; "
-                "save each page as a file of its own."
+                f"{counted(list(self.several_pages))}; save each page as a separate file."
             )
         if self.clipped and max(self.clipped.values()) > OUTLIERS:
             lines.append(self._clipping())
@@ -198,7 +197,7 @@ def _settled(
     """The records with their labels; image -> how its mask is turned; normal images whose mask marks
     something."""
     settled, turned, of_normal = [], {}, []
-    progress.begin("Looking at masks", len(records))
+    progress.begin("Checking masks", len(records))
     for record in records:
         if turn := turn_of(tree, record):
             turned[record.path] = turn
@@ -257,4 +256,4 @@ def of_two_depths(deep: Sequence[str], shallow: Sequence[str]) -> list[str]:
         return []
     have, others = ("has" if len(one) == 1 else "have" for one in (shallow, deep))
     more = f"{count(len(deep), 'image')} {others} more"
-    return [f"{counted(shallow)} {have} 8 bits a channel and {more}: {DIFFER}."]
+    return [f"{counted(shallow)} {have} 8 bits per channel and {more}: {DIFFER}."]

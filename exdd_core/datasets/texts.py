@@ -19,7 +19,7 @@ from exdd_core.datasets.tree import Tree
 from exdd_core.errors import BadInput
 
 MOST_BYTES = 256 * 2**20
-AGAIN = "export it again from the tool that made it"
+AGAIN = "export it again from the tool that created it"
 
 COCO, LABELME, LABEL_STUDIO = "COCO", "LabelMe", "Label Studio"
 _SHAPES = re.compile(r'"shapes"\s*:\s*\[')
@@ -36,18 +36,18 @@ def read_json(path: Path, name: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise BadInput(f"{name} is damaged in line {error.lineno} ({error.msg}); {AGAIN}.") from None
+        raise BadInput(f"{name} is damaged at line {error.lineno} ({error.msg}); {AGAIN}.") from None
     except (ValueError, RecursionError):
-        raise BadInput(f"{name} is no JSON that can be read; {AGAIN}.") from None
+        raise BadInput(f"{name} cannot be read as JSON; {AGAIN}.") from None
 
 
 def read_xml(path: Path, name: str) -> ElementTree.Element:
     """The root of an XML file. Documents that declare entities are refused. Raises `BadInput`."""
     data = _bytes(path, name)
     if b"\0" in data:
-        raise BadInput(f"{name} is not written as UTF-8; save it so.")
+        raise BadInput(f"{name} is not encoded as UTF-8; save it as UTF-8.")
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
-        raise BadInput(f"{name} declares entities, which annotation files have no need of; {AGAIN}.")
+        raise BadInput(f"{name} declares entities, which annotation files do not need; {AGAIN}.")
     try:
         return ElementTree.fromstring(data)
     except (ElementTree.ParseError, LookupError, ValueError) as error:
@@ -60,7 +60,7 @@ def read_yaml(path: Path, name: str) -> Any:
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError):
-        raise BadInput(f"{name} is no YAML that can be read; {AGAIN}.") from None
+        raise BadInput(f"{name} cannot be read as YAML; {AGAIN}.") from None
 
 
 def read_lines(path: Path, name: str) -> list[str]:
@@ -109,7 +109,7 @@ def _bytes(path: Path, name: str) -> bytes:
     try:
         return files.read_regular(path, name, MOST_BYTES)
     except OSError as error:
-        raise BadInput(f"{name} cannot be opened ({error.strerror}); check it.") from None
+        raise BadInput(f"{name} cannot be opened ({error.strerror}); check the file.") from None
 
 
 def _decoded(data: bytes) -> str:

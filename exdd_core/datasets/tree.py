@@ -152,7 +152,7 @@ class _Walk:
             self._not_followed[name] = f"cannot be opened ({error.strerror})"
             return
         if (stat.st_dev, stat.st_ino) in self._entered:
-            self._not_followed[name] = "a link to a folder that is read already"
+            self._not_followed[name] = "a link to a folder that has already been read"
             return
         self._entered.add((stat.st_dev, stat.st_ino))
         if name:
@@ -175,15 +175,13 @@ class _Walk:
 
     def _sort(self, name: str, place: Path) -> None:
         if not place.is_file():  # a broken link, a pipe, a device
-            self._not_followed[name] = (
-                "a link that leads nowhere" if place.is_symlink() else "not a regular file"
-            )
+            self._not_followed[name] = "a broken link" if place.is_symlink() else "not a regular file"
             return
         kind = picture_format(place)
         if kind in FORMATS:
             self._images.append(name)
         elif kind:
-            self._unread[name] = f"{kind} pictures are not read: save them as {FORMATS_TEXT}"
+            self._unread[name] = f"{kind} images are not supported: save them as {FORMATS_TEXT}"
         elif is_archive(name):
             self._not_followed[name] = PACKED
         else:

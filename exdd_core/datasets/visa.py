@@ -26,8 +26,8 @@ DEFAULT_SIZE = Size(256, 256)
 TEST_EVERY = (3, 2)  # of the groups without and with a defect, see groups.grouped_split
 IMAGES, MASKS, TABLE = "Data/Images", "Data/Masks", "image_anno.csv"
 SPLIT = "split_csv/1cls.csv"
-NOT_SURE = "image_anno.csv does not name them, and they lie neither in Normal/ nor in Anomaly/"
-CONTRADICTED = "image_anno.csv and the folder say different things of them; correct one of both"
+NOT_SURE = "image_anno.csv does not list them, and they are neither in Normal/ nor in Anomaly/"
+CONTRADICTED = "image_anno.csv and the folder contradict each other about them; correct one of the two"
 
 
 def detect(tree: Tree) -> bool:
@@ -67,7 +67,7 @@ def read(tree: Tree) -> Reading:
     left |= pairs.left_out(kept) | {mask: IMAGE_LEFT_OUT for name, mask in own.items() if name not in kept}
     missing = len(rows) - len(row_of)
     if missing:
-        notes.append(f"{missing} rows of {TABLE} name images that are not there.")
+        notes.append(f"{missing} rows of {TABLE} name images that do not exist.")
     used = {TABLE} if rows else set()
     return Reading(in_natural_order(records), left, notes=notes, used=frozenset(used))
 
@@ -101,10 +101,10 @@ def _split(tree: Tree, rows: list[dict[str, str]], pictures: list[str]) -> tuple
         if name and name_key(row["object"].strip()) in named and side in ("train", "test"):
             sides[name] = side
     if not sides:
-        return {}, [f"{SPLIT} names no image of {tree.root.name}/, so {made}"]
+        return {}, [f"{SPLIT} lists no image of {tree.root.name}/, so {made}"]
     bare = len(set(pictures) - set(sides))
-    others = f" {bare} images are not in it: of these {made}" if bare else ""
-    return sides, [f"The split is that of {SPLIT}.{others}"]
+    others = f" {bare} images are not in it; for these, {made}" if bare else ""
+    return sides, [f"The split is taken from {SPLIT}.{others}"]
 
 
 def _by_key(names: Iterable[str]) -> dict[str, str]:

@@ -31,8 +31,8 @@ DEFAULT_SIZE = Size(256, 256)
 TEST_EVERY = (3, 2)
 GROUPS = True
 HEAD = 4096  # bytes at the start of a file that are searched for the root element
-BY_OBJECT = "masks of single objects; those in SegmentationClass/ hold them all"
-NO_IMAGE = "masks of which no image has the name"
+BY_OBJECT = "masks of single objects; the masks in SegmentationClass/ contain all of them"
+NO_IMAGE = "masks whose name does not match any image"
 
 
 def detect(tree: Tree) -> bool:
@@ -122,7 +122,7 @@ def _add(found: Element, image: str, size: tuple[int, int] | None, marks: Marks)
     try:
         sides = tuple(float(box.findtext(side) or "nan") for side in ("xmin", "ymin", "xmax", "ymax"))
     except ValueError:
-        marks.cannot_draw(image, "has points that are no numbers", label)
+        marks.cannot_draw(image, "has points that are not numbers", label)
         return
     marks.add(image, Outline("box", sides, label, size=size))
 

@@ -31,7 +31,7 @@ GROUPS = True
 TABLES = ("classes.txt", "obj.names", "names.txt")
 LIST_OF = ("train", "val", "valid", "test")
 NO_TEXT = (
-    "no image of this folder has a text file of YOLO, so nobody knows whether they are normal; add labels/"
+    "no image in this folder has a YOLO text file, so it is unknown whether they are normal; add labels/"
 )
 MOST_CLASSES = 1 << 16
 LARGEST_SHARE = 2.0  # a larger coordinate is in pixels
@@ -72,7 +72,7 @@ def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
         many = "1 image has" if len(background) == 1 else f"{len(background)} images have"
         marks.notes.append(
             f"{many} no text file ({', '.join(background[:3])}{', ...' if len(background) > 3 else ''}): "
-            "background for YOLO, so normal here; take those out that nobody has looked at."
+            "background for YOLO, so they count as normal here; remove those that no one has checked."
         )
     return marks.reading(tree, rule)
 
@@ -212,12 +212,12 @@ def _lists(tree: Tree) -> dict[str, str]:
 def _add(line: str, image: str, names: dict[int, str], keypoints: bool, marks: Marks) -> None:
     numbers = _numbers(line)
     if numbers is None or len(numbers) < 5 or not 0 <= numbers[0] < MOST_CLASSES:
-        marks.cannot_draw(image, "is a line that is not a class and its points")
+        marks.cannot_draw(image, "is a line that is not a class with its points")
         return
     number, points = int(numbers[0]), numbers[1:]
     label = names.get(number, f"class {number}")
     if any(abs(value) > LARGEST_SHARE for value in points if math.isfinite(value)):
-        marks.cannot_draw(image, "has points that are no shares of the image, 0 to 1", label)
+        marks.cannot_draw(image, "has points that are not fractions of the image, 0 to 1", label)
         return
     if keypoints or len(points) < 6:  # a fifth number is the confidence of a prediction
         x, y, width, height = points[:4]

@@ -92,7 +92,7 @@ def get(workspace: Workspace, name: str) -> Adapter:
 def _require(workspace: Workspace, name: str) -> None:
     if not NAME.fullmatch(name) or not files.is_regular(folder(workspace) / name / ABOUT):
         names = ", ".join(adapter.name for adapter in listed(workspace)) or "none"
-        raise BadInput(f'There is no adapter "{name}"; those here are: {names}.')
+        raise BadInput(f'There is no adapter "{name}"; available adapters: {names}.')
 
 
 def _read(workspace: Workspace, name: str) -> Adapter:
@@ -112,10 +112,11 @@ def new_name(workspace: Workspace, name: str, dataset: str) -> str:
         return next(free for number in range(1, len(taken) + 2) if (free := f"{stem}-{number}") not in taken)
     if not NAME.fullmatch(name):
         raise BadInput(
-            f'An adapter cannot be called "{name[:80]}"; use letters, digits, spaces, dots and dashes, 60 at most.'
+            f'"{name[:80]}" is not a valid name for an adapter; use up to 60 letters, digits, spaces, '
+            "dots, dashes and underscores, starting with a letter or digit."
         )
     if name in taken:
-        raise BadInput(f'There is an adapter "{name}" already; choose another name, or drop that one first.')
+        raise BadInput(f'There is already an adapter "{name}"; choose another name or drop that one first.')
     return name
 
 
@@ -157,7 +158,7 @@ def rename(workspace: Workspace, name: str, new: str) -> str:
     """
     _require(workspace, name)
     if not new.strip():
-        raise BadInput("An adapter needs a name; type one.")
+        raise BadInput("An adapter needs a name; enter one.")
     new = new_name(workspace, new.strip(), "")
     with as_bad_input(), workspace.writing() as db:
         for place in (f"$.{setting}" for setting in TEACHABLE.values()):

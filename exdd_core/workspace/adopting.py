@@ -30,8 +30,9 @@ from exdd_core.workspace.settings import put
 from exdd_core.workspace.store import Workspace
 
 GONE = (
-    "Only the database had these: accounts, the prompt library, measurements, chosen thresholds, pins, jobs, which "
-    "candidates were deleted, and what decisions changed in bank versions after their build; build again to apply them."
+    "Only the database contained these: accounts, the prompt library, measurements, chosen thresholds, "
+    "pins, jobs, which candidates were deleted, and how decisions changed bank versions after they were "
+    "built; build again to apply them."
 )
 
 
@@ -67,13 +68,13 @@ def adopt(folder: Path, progress: Progress | None = None) -> Adopted:
     """Give a workspace's folder a database again. Raises `BadInput` where it has a sound one, or nothing to adopt."""
     folder, progress = folder.expanduser().resolve(), progress or Progress()
     if not any((folder / name).is_dir() for name in MADE):
-        raise BadInput(f"{folder} holds no workspace: it has no folder datasets, banks or candidates.")
+        raise BadInput(
+            f"{folder} does not contain a workspace: it has no folder named datasets, banks or candidates."
+        )
     with as_bad_input(), FileLock(folder / LOCK):
         if (folder / DATABASE).exists() and _is_sound(folder / DATABASE):
-            raise BadInput(
-                f"The workspace {folder} has its database, and it is sound; there is nothing to adopt."
-            )
-        progress.begin("Reading what lies beside the database", 3)
+            raise BadInput(f"The workspace {folder} has an intact database; there is nothing to adopt.")
+        progress.begin("Reading the files next to the database", 3)
         found = _Found()
         _datasets(folder, found)
         progress.advance()
@@ -132,7 +133,7 @@ def _datasets(folder: Path, found: _Found) -> None:
                 found.add(table, row)
     for name in sorted(there - found.ids("datasets", "name")):
         found.missing.append(
-            f'The data set "{name}" has no readable record, so its labels and masks are not known: move '
+            f'The data set "{name}" has no readable record, so its labels and masks are unknown: move '
             f"{folder / 'datasets' / name} away and import it again."
         )
 
@@ -146,7 +147,7 @@ def _banks(folder: Path, found: _Found) -> None:
         if manifest and manifest.get("id") == name and needed <= manifest.keys():
             told[name] = manifest
         else:
-            found.missing.append(f"Bank version {name} has no readable manifest; it stays in its folder.")
+            found.missing.append(f"Bank version {name} has no readable manifest; it is left in its folder.")
     datasets = found.ids("datasets", "name")
     for number, (name, row) in enumerate(sorted(told.items(), key=lambda item: str(item[1]["created"])), 1):
         digests = row.get("files")
@@ -157,9 +158,9 @@ def _banks(folder: Path, found: _Found) -> None:
             values["files"] = json.dumps(told_files)
         found.add("banks", {**row, "files": None, **values, "id": name, "number": number})
         if row["dataset"] not in datasets:
-            found.missing.append(f'v{number} was built from "{row["dataset"]}", which did not come back.')
+            found.missing.append(f'v{number} was built from "{row["dataset"]}", which could not be restored.')
     if told:
-        found.missing.append("Bank versions are numbered anew, in the order of their making.")
+        found.missing.append("Bank versions are renumbered in the order in which they were created.")
 
 
 def _candidates(folder: Path, found: _Found) -> None:
@@ -175,7 +176,7 @@ def _candidates(folder: Path, found: _Found) -> None:
     if lost:
         pictures = count(lost, "candidate has", "candidates have")
         found.missing.append(
-            f"{pictures} no record or not all pictures; they stay in {folder / 'candidates'}."
+            f"{pictures} no record or are missing images; they are left in {folder / 'candidates'}."
         )
 
 

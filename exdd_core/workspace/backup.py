@@ -103,9 +103,7 @@ def restore(archive_file: Path, folder: Path, progress: Progress | None = None) 
     except (zipfile.BadZipFile, KeyError, ValueError, NotImplementedError) as error:
         if isinstance(error, BadInput):
             raise
-        raise BadInput(
-            f"{archive_file} is no backup of a workspace, or is damaged; use another one."
-        ) from error
+        raise BadInput(f"{archive_file} is not a workspace backup or is damaged; use another one.") from error
     finally:
         shutil.rmtree(made, ignore_errors=True)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
@@ -132,19 +130,22 @@ def _add(archive: zipfile.ZipFile, path: Path, name: str) -> tuple[str, int]:
                 target.write(piece)
                 size += len(piece)
     except FileNotFoundError:
-        raise BadInput(f"{name} was removed while the workspace was saved; save it again.") from None
+        raise BadInput(f"{name} was removed while the workspace was being saved; save it again.") from None
     return total.hexdigest(), size
 
 
 def _checked_contents(about: dict) -> dict[str, str]:
     """The digests of an archive by name. Raises BadInput for a newer archive and for names outside of a workspace."""
     if about["format"] > FORMAT or about["schema"] > schema.VERSION:
-        raise BadInput("This backup was made by a newer program; restore it with that one.")
+        raise BadInput(
+            "This backup was created by a newer version of the program; restore it with that version."
+        )
     for name in about["files"]:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or "\\" in name or not path.parts:
             raise BadInput(
-                f"The backup holds a file outside of the workspace ({name}); it is not to be trusted."
+                f"The backup contains a file outside the workspace ({name}) and cannot be trusted; use "
+                "another backup."
             )
     return dict(about["files"])
 

@@ -67,7 +67,7 @@ def _candidates(workspace: Workspace) -> list[str]:
             try:
                 probe(path)
             except (BadInput, OSError):
-                found.append(f"Candidate {id}: its {what} is lost or damaged.")
+                found.append(f"Candidate {id}: its {what} is missing or damaged.")
     return found
 
 
@@ -75,7 +75,7 @@ def _marks(workspace: Workspace) -> list[str]:
     """Masks and images that decisions name and that are lost."""
     named = {str(value) for one in decisions.history(workspace, limit=10**6) for value in _paths(one.detail)}
     lost = [name for name in sorted(named) if not _is_whole(workspace, name)]
-    return [f"{name}, which a decision names, is lost or damaged." for name in lost]
+    return [f"{name}, which a decision refers to, is missing or damaged." for name in lost]
 
 
 def _is_whole(workspace: Workspace, name: str) -> bool:
@@ -112,7 +112,7 @@ def _left_over(workspace: Workspace, repair: bool) -> list[Finding]:
     cached = workspace.path / "cache" / "banks"
     for path in sorted(cached.iterdir()) if cached.is_dir() else ():
         if path.name not in banks:
-            found.append(_removed(workspace, path, "is cached of a version that is gone", repair))
+            found.append(_removed(workspace, path, "is the cache of a version that no longer exists", repair))
     for path in sorted(workspace.path.rglob(".????????.*")):
         if path.is_file() and time.time() - path.stat().st_mtime > UNFINISHED:
             found.append(_removed(workspace, path, "was never finished", repair))
@@ -126,7 +126,7 @@ def _moved(workspace: Workspace, path: Path, repair: bool) -> Finding:
         place.parent.mkdir(exist_ok=True)
         path.rename(place)
         repaired = f"moved to {place.relative_to(workspace.path)}"
-    return Finding(what=f"{name} is in no table of the database.", repaired=repaired)
+    return Finding(what=f"{name} is not in the database.", repaired=repaired)
 
 
 def _removed(workspace: Workspace, path: Path, why: str, repair: bool) -> Finding:

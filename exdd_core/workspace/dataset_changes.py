@@ -183,13 +183,13 @@ def undo(workspace: Workspace, dataset: str | None, who: str) -> Changed:
             require_own_name(db, name, info["called"])
         _write_manifests(place / name, dataset_states.counting(rows), temporary)
         copies.keep_dataset(workspace, name)
-    return Changed(name, dataset_states.current(info), [], f"Took back: {last.sentence}")
+    return Changed(name, dataset_states.current(info), [], f"Undone: {last.sentence}")
 
 
 def require_own_name(db: Database, dataset: str, called: str | None) -> None:
     taken = "select name from datasets where name <> ? and (name = ? or called = ?)"
     if called and db.execute(taken, [dataset, called, called]).fetchone():
-        raise BadInput(f'Another data set is called "{called}"; choose another name.')
+        raise BadInput(f'Another data set is already named "{called}"; choose another name.')
 
 
 def named(workspace: Workspace, names: Sequence[str | Path]) -> tuple[str, list[str]]:
@@ -202,16 +202,19 @@ def named(workspace: Workspace, names: Sequence[str | Path]) -> tuple[str, list[
     owners = {workspace.image(id).dataset for id in ids}
     if len(owners) != 1:
         raise BadInput(
-            f"These are images of several data sets ({', '.join(sorted(owners))}); change one at a time."
+            (
+                f"These images belong to several data sets ({', '.join(sorted(owners))}); change one data "
+                "set at a time."
+            )
             if owners
-            else "Name the images: by their id, such as NAME/good/1.png, or by their file."
+            else "Specify the images by id, such as NAME/good/1.png, or by file."
         )
     return owners.pop(), list(dict.fromkeys(ids))
 
 
 def _known(draft: Draft, id: str) -> ImageColumns:
     if id not in draft.rows:
-        raise BadInput(f"{id} came by a join that was taken back; join it again.")
+        raise BadInput(f"{id} was added by a join that has been undone; join it again.")
     return draft.rows[id]
 
 
@@ -224,16 +227,16 @@ def move(
 ) -> Changed:
     """Move images to the split "train" or "test", each with all images of its physical part."""
     if split not in SPLITS:
-        raise BadInput(f'"{split}" is no side of a split; choose train or test.')
+        raise BadInput(f'"{split}" is not a side of the split; choose train or test.')
     dataset, ids = named(workspace, names)
     with changing(workspace, dataset, "move", who, progress or Progress()) as draft:
         groups = {_known(draft, id)["group"] for id in ids}
         moved = [id for id, row in draft.rows.items() if row["group"] in groups and row["split"] != split]
         draft.images = {id: {"split": split} for id in moved}
         also = len(set(moved) - set(ids))
-        part = f", {also} of them as they show the same part" if also else ""
+        part = f", {also} of them because they show the same part" if also else ""
         draft.sentence = (
-            f"Moved {_images(moved)} to {split}{part}." if moved else f"all of them are in {split} already."
+            f"Moved {_images(moved)} to {split}{part}." if moved else f"all of them are already in {split}."
         )
     return changed(draft)
 
@@ -252,9 +255,9 @@ def relabel(
     A defective image keeps its mask and type where none is given. Raises `BadInput`.
     """
     if label not in LABELS:
-        raise BadInput(f'"{label}" is no label; choose normal or defect.')
+        raise BadInput(f'"{label}" is not a label; choose normal or defect.')
     if label == datasets.NORMAL and (defect_type or mask is not None):
-        raise BadInput("A normal image has no type and no mask; leave them out, or choose defect.")
+        raise BadInput("A normal image has no defect type and no mask; leave them out or choose defect.")
     dataset, ids = named(workspace, names)
     kind = checked(defect_type)
     if mask is not None:
@@ -273,14 +276,16 @@ def relabel(
         said = f"{label} ({kind})" if kind else label
         masked = ", with a mask" if mask is not None else ""
         draft.sentence = (
-            f"Called {_images(list(draft.images))} {said}{masked}." if draft.images else f"all are {said}."
+            f"Labelled {_images(list(draft.images))} as {said}{masked}."
+            if draft.images
+            else f"all of them are already {said}."
         )
     return changed(draft)
 
 
 def _require_mask(workspace: Workspace, ids: Sequence[str], mask: np.ndarray) -> None:
     if len(ids) != 1:
-        raise BadInput("A mask belongs to one image; name one.")
+        raise BadInput("A mask belongs to a single image; specify one.")
     row = workspace.image(ids[0])
     images.of_shape(mask, (row.height, row.width), "that is given")
     if not mask.any():
@@ -317,7 +322,11 @@ def _retired(
         if wanted and not draft.after():
             raise BadInput(f'No image of "{dataset}" would be left; delete the data set instead.')
         done = "Retired" if value else "Restored"
-        draft.sentence = f"{done} {_images(wanted)}." if wanted else "all of them are so already."
+        draft.sentence = (
+            f"{done} {_images(wanted)}."
+            if wanted
+            else f"all of them are already {'retired' if value else 'in use'}."
+        )
     return changed(draft)
 
 
@@ -344,13 +353,13 @@ def due(workspace: Workspace, bank_id: str | None = None) -> str:
     )
     said = [f"{count} {what}" for count, what in counts if count]
     before = workspace.dataset(info.name, bank.state)
-    said += ["its bit depth is another"] if before.depth != info.depth else []
-    said += ["its region of interest is another"] if before.roi != info.roi else []
+    said += ["its bit depth changed"] if before.depth != info.depth else []
+    said += ["its region of interest changed"] if before.roi != info.roi else []
     if not said:
         return ""
     return (
-        f"Training images of {info.called} since {bank.name} was built (state {bank.state}, now {info.state}): "
-        f"{', '.join(said)}; a rebuild takes that in."
+        f"Changes to the training images of {info.called} since {bank.name} was built (state "
+        f"{bank.state}, now {info.state}): {', '.join(said)}; rebuild to include them."
     )
 
 

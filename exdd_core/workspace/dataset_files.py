@@ -58,7 +58,7 @@ def faults(workspace: Workspace, rows: Iterable[ImageRow]) -> dict[str, str]:
                 elif id not in known:
                     fresh[id] = place / row.dataset, path.relative_to(place / row.dataset).as_posix()
             except FileNotFoundError:
-                found[row.id] = f"{what} is lost"
+                found[row.id] = f"{what} is missing"
             except OSError as error:
                 found[row.id] = f"{what} cannot be read ({error.strerror or error})"
     if fresh:
@@ -79,8 +79,11 @@ def intact(workspace: Workspace, rows: Sequence[ImageRow], without: bool) -> tup
     named = counted([f"{id}: {what}" for id, what in found.items()])
     if not without:
         raise LostFiles(
-            f"Files of {named} differ from what was imported; restore them from a backup, or go on without them "
-            "(--without-missing)."
+            f"Files of {named} differ from what was imported; restore them from a backup, or continue "
+            "without them (--without-missing)."
         )
-    said = f"{count(len(found), 'image is', 'images are')} left out as files are lost or replaced: {named}."
+    said = (
+        f"{count(len(found), 'image is', 'images are')} left out because files are missing or were replaced: "
+        f"{named}."
+    )
     return [row for row in rows if row.id not in found], said

@@ -44,7 +44,7 @@ def rename(workspace: Workspace, dataset: str, new: str, who: str) -> Changed:
             require_own_name(db, name, new)
         if new != old:
             draft.settings = {"called": None if new == name else new}
-        draft.renews_report, draft.sentence = False, f'"{old}" is called "{new}" now.'
+        draft.renews_report, draft.sentence = False, f'"{old}" is now named "{new}".'
     return changed(draft)
 
 
@@ -54,12 +54,12 @@ def rename_type(workspace: Workspace, dataset: str | None, old: str, new: str, w
     Candidates keep the type that they were painted as, and banks theirs until a rebuild. Raises `BadInput`.
     """
     if not (kind := names.checked(new)):
-        raise BadInput("A type of defect has a name; type one.")
+        raise BadInput("A defect type needs a name; enter one.")
     with changing(workspace, dataset, "rename type", who, Progress()) as draft:
         name, types = draft.info["name"], {row["defect_type"] for row in draft.rows.values()} - {""}
         if old not in types:
             known = ", ".join(sorted(types)) or "none"
-            raise BadInput(f'No image of {name} has a defect of the type "{old}"; its types: {known}.')
+            raise BadInput(f'No image of {name} has the defect type "{old}"; its types: {known}.')
         of_type = [id for id, row in draft.rows.items() if row["defect_type"] == old and old != kind]
         draft.images = {id: {"defect_type": kind} for id in of_type}
         with workspace.reading() as db:
@@ -67,8 +67,8 @@ def rename_type(workspace: Workspace, dataset: str | None, old: str, new: str, w
             painted = int(db.execute(asked, [name, old]).fetchone()[0])
         keep = "keeps it" if painted == 1 else "keep it"
         stays = f" {count(painted, 'candidate')} of the old type {keep}." if painted else ""
-        joins = ", as others are called already" if kind in types else ""
-        draft.sentence = f'Called "{old}" "{kind}" on {count(len(of_type), "image")}{joins}.{stays}'
+        joins = ", joining images that already had that type" if kind in types else ""
+        draft.sentence = f'Renamed "{old}" to "{kind}" on {count(len(of_type), "image")}{joins}.{stays}'
     return changed(draft)
 
 
@@ -91,15 +91,15 @@ def set_choices(
         said = []
         if size is not None and size != dataset_reports.size_of(draft.info):
             draft.settings.update(imports.size_row(size))
-            said.append(f"Banks are built at {size} now.")
+            said.append(f"Banks are now built at {size}.")
         if depth is not None and str(depth) != draft.info["depth"]:
             _require_deep(draft)
             draft.settings["depth"] = str(depth)
-            said.append(f"Images of more than 8 bits are read with {depth.title} now.")
+            said.append(f"Images of more than 8 bits are now read with {depth.title}.")
         if masks is not None and str(masks) != draft.info["mask_rule"]:
             draft.settings["mask_rule"] = str(masks)
             said.append(_masks_anew(draft, masks, progress))
-        draft.sentence = " ".join(said) or "it is set so already."
+        draft.sentence = " ".join(said) or "the data set already has these settings."
     return changed(draft)
 
 
@@ -122,8 +122,8 @@ def settled(
         return info, ""
     set_choices(workspace, info.name, "", depth, progress=progress)
     said = (
-        f"Images of {info.called}, which kept no bit depth, are read with {depth.title} from now on, guessed of all; "
-        f"datasets set {info.name} --depth changes that."
+        f"Images of {info.called}, for which no bit depth was stored, are now read with {depth.title}, "
+        f"estimated from all of them; to change this, use datasets set {info.name} --depth."
     )
     return workspace.dataset(info.name), said
 
@@ -132,7 +132,7 @@ def _require_deep(draft: Draft) -> None:
     files = (draft.folder / row["path"] for row in draft.rows.values())
     if not any(images.header(file).deep for file in files):
         raise BadInput(
-            "No image has more than 8 bits a channel, so a bit depth changes nothing; leave it out."
+            "No image has more than 8 bits per channel, so a bit depth changes nothing; leave it out."
         )
 
 
@@ -159,7 +159,7 @@ def _masks_anew(draft: Draft, rule: MaskRule, progress: Progress) -> str:
             draft.unusable[row["path"]] = str(error)
         draft.images[id] = new
     nothing = f", {empty} of which mark nothing" if empty else ""
-    return f"{rule.sentence} {written} masks were written anew{nothing}; labels stay as they are."
+    return f"{rule.sentence} {written} masks were written again{nothing}; labels stay the same."
 
 
 def set_region(
@@ -173,13 +173,13 @@ def set_region(
         draft.renews_report = False
         if mask is None:
             draft.settings = {"roi": None} if draft.info["roi"] else {}
-            draft.sentence = "The region of interest is all of an image again."
+            draft.sentence = "The region of interest is the whole image."
         else:
             _require_region(workspace, draft.info["name"], mask)
             name = f"roi-{dataset_states.current(draft.info) + 1}.png"
             (draft.new / name).write_bytes(encode_png(mask))
             draft.settings = {"roi": name}
-            draft.sentence = f"The region of interest is {percent(mask.mean())} of an image now."
+            draft.sentence = f"The region of interest is now {percent(mask.mean())} of an image."
     changed(draft)
     return workspace.dataset(draft.info["name"])
 
@@ -188,13 +188,13 @@ def _require_region(workspace: Workspace, dataset: str, mask: np.ndarray) -> Non
     width, height = workspace.dataset(dataset).commonest_size
     if mask.dtype != bool or mask.shape != (height, width):
         raise BadInput(
-            f"The region is {mask.shape[1]} x {mask.shape[0]} pixels, most images are {width} x {height}; give it at "
-            "their size."
+            f"The region is {mask.shape[1]} x {mask.shape[0]} pixels, but most images are {width} x "
+            f"{height}; use a region of that size."
         )
     if not mask.any():
-        raise BadInput("The region marks nothing; draw in white what is to be looked at.")
+        raise BadInput("The region marks nothing; draw the area to inspect in white.")
     if mask.all():
-        raise BadInput("The region marks all of an image; leave something out, or clear it.")
+        raise BadInput("The region marks the whole image; leave something out or clear it.")
 
 
 def region_by_threshold(workspace: Workspace, dataset: str | None, threshold: int) -> np.ndarray:
@@ -208,7 +208,7 @@ def usual_brightness(workspace: Workspace, dataset: str | None) -> np.ndarray:
     size = info.commonest_size
     rows = [row for row in workspace.images(info.name, label="normal") if (row.width, row.height) == size]
     if not rows:
-        raise BadInput("No normal image has the commonest size; give the region as a file.")
+        raise BadInput("No normal image has the most common size; use a region from a file.")
     rows = rows[: min(PICTURES, max(LEAST_PICTURES, MOST_PIXELS // (size[0] * size[1])))]
     sums = np.empty(
         (len(rows), size[1], size[0]), np.uint16

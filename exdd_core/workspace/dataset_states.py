@@ -64,7 +64,7 @@ def at(
     """
     found = dataset_rows(db, "select * from datasets where name = ?", [dataset])
     if not found:
-        raise BadInput(f'There is no data set "{dataset}" any more.')
+        raise BadInput(f'The data set "{dataset}" no longer exists.')
     info = found[0]
     if state is not None and not FIRST <= state <= current(info):
         raise BadInput(
@@ -188,13 +188,13 @@ def undo(db: Database, dataset: str, who: str) -> Change:
     """
     last = to_undo(db, dataset)
     if last is None:
-        raise BadInput(f'"{dataset}" is as it was imported; there is nothing to take back.')
+        raise BadInput(f'"{dataset}" is as it was imported; there is nothing to undo.')
     query = "select detail from dataset_changes where dataset = ? and state = ?"
     detail: Replaced = json.loads(db.execute(query, [dataset, last.state]).fetchone()[0])
     back: dict[str, ImageColumns] = {
         id: {"retired": UNDONE} if old is None else old for id, old in detail["images"].items()
     }
-    record(db, dataset, UNDO, who, f"Took back: {last.sentence}", back, detail["columns"], of=last.state)
+    record(db, dataset, UNDO, who, f"Undone: {last.sentence}", back, detail["columns"], of=last.state)
     return last
 
 

@@ -92,7 +92,7 @@ def delete(workspace: Workspace, dataset: str) -> str:
     for id in banks:
         shutil.rmtree(versions.cache_of(workspace, id), ignore_errors=True)
     gone = f", with {found.sentence}" if found.sentence else ""
-    return f'"{info.called}" is deleted{gone}.'
+    return f'"{info.called}" was deleted{gone}.'
 
 
 def _banks(db: Database, name: str) -> dict[str, int]:
@@ -126,14 +126,16 @@ def _require_idle(db: Database, name: str, called: str) -> None:
     row = db.execute(query, {"name": name, "called": called}).fetchone()
     if row:
         raise BadInput(
-            f'"{row[0]}" is still to be done and may use the data set; wait for it or cancel it first.'
+            f'The job "{row[0]}" is not finished and may use the data set; wait for it or cancel it first.'
         )
 
 
 def _require_unpinned(db: Database, banks: dict[str, int]) -> None:
     pinned = [f"v{banks[id]}" for id in json.loads(settings.get(db, versions.PINNED, "[]")) if id in banks]
     if pinned:
-        raise BadInput(f"{', '.join(pinned)} is pinned; take the pin off before deleting its data set.")
+        raise BadInput(
+            f"The data set has pinned bank versions ({', '.join(pinned)}); unpin them before deleting it."
+        )
 
 
 def _forget(db: Database, name: str, banks: list[str]) -> None:

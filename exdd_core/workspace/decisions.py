@@ -165,9 +165,11 @@ def reversible(db: Database, decision: int) -> Decision:
     if found is None:
         raise BadInput(f"There is no decision {decision} in this workspace.")
     if found.undone is not None or found.action == "undo":
-        raise BadInput("This was taken back already.")
+        raise BadInput("This has already been undone.")
     if found.action == "align":
-        raise BadInput("This only made the bank follow what was decided; take those decisions back instead.")
+        raise BadInput(
+            "This only brought the bank in line with other decisions; undo those decisions instead."
+        )
     return found
 
 

@@ -121,7 +121,7 @@ def _version(package: str) -> str | None:
 def _device() -> dict[str, str]:
     """The device: "kind" is "cuda" or "cpu". Imports torch, which takes seconds, only where a GPU is likely."""
     if asked() == "cpu":
-        return {"kind": "cpu", "name": f"CPU, {os.cpu_count()} cores, as EXDD_DEVICE says"}
+        return {"kind": "cpu", "name": f"CPU, {os.cpu_count()} cores, as set by EXDD_DEVICE"}
     driver = any(Path(p).exists() for p in ("/dev/nvidiactl", "/dev/dxg")) or shutil.which("nvidia-smi")
     if driver or "torch" in sys.modules:
         import torch
@@ -133,7 +133,7 @@ def _device() -> dict[str, str]:
 
 def _backbone(workspace: Workspace | None) -> dict[str, str | None]:
     if workspace is None:
-        return {"name": None, "weights": None, "reason": "It is chosen when a workspace is made."}
+        return {"name": None, "weights": None, "reason": "It is chosen when a workspace is created."}
     return {
         "name": workspace.backbone_name,
         "weights": workspace.setting("backbone_weights"),
@@ -150,7 +150,7 @@ def _banks(workspace: Workspace | None) -> list[str]:
 
 def _search(faiss: Faiss) -> str:
     if faiss["version"] is None:
-        return "cannot be imported, so PyTorch searches"
+        return "cannot be imported, so PyTorch does the searches"
     return f"{faiss['version']}, searches on the {faiss['device']}"
 
 

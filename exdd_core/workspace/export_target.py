@@ -23,12 +23,12 @@ def free_place(target: Path) -> Path:
     """The absolute path of a target. Raises `BadInput` unless nothing or an empty folder is there."""
     target = target.expanduser().absolute()
     if not target.parent.is_dir():
-        raise BadInput(f"There is no folder {target.parent}; make it first, or choose another place.")
+        raise BadInput(f"There is no folder {target.parent}; create it first, or choose another place.")
     if target.is_dir() and not _is_zip(target) and not any(target.iterdir()):
         return target
     if target.exists() or target.is_symlink():
-        what = "is a folder that holds files" if target.is_dir() else "is there already"
-        raise BadInput(f"{target} {what}; choose a new name, nothing is written over.")
+        what = "is a folder that contains files" if target.is_dir() else "already exists"
+        raise BadInput(f"{target} {what}; choose a new name, because nothing is overwritten.")
     return target
 
 
@@ -41,8 +41,8 @@ def whole_target(target: Path, size: int) -> Iterator[Put]:
     free = shutil.disk_usage(target.parent).free
     if size > free:
         raise BadInput(
-            f"The images take {size / 2**20:.0f} MB, and the disk of {target.parent} has {free / 2**20:.0f} MB left; "
-            "free some space or choose another disk."
+            f"The images take {size / 2**20:.0f} MB, but the disk of {target.parent} has only "
+            f"{free / 2**20:.0f} MB left; free up some space or choose another disk."
         )
     if _is_zip(target):
         with files.whole(target) as unfinished, _archive(unfinished) as put:

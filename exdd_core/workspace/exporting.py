@@ -102,12 +102,13 @@ def export(
     """
     progress, info, target = progress or Progress(), workspace.dataset(dataset), Path(target)
     if layout not in LAYOUTS:
-        raise BadInput(f'"{layout}" is no layout to export as; choose {" or ".join(LAYOUTS)}.')
+        raise BadInput(f'"{layout}" is not an export layout; choose {" or ".join(LAYOUTS)}.')
     target = _outside(workspace, free_place(target))
     items = gathered(workspace, info, painted, marks)
     if layout == "mvtec" and not any(item.label == NORMAL and item.split == "train" for item in items):
         raise BadInput(
-            f'"{info.name}" has no normal images on its training side, which MVTec AD is made of; export it as COCO.'
+            f'"{info.name}" has no normal images on its training side, which MVTec AD requires; export '
+            "it as COCO."
         )
     places = mvtec_places(items) if layout == "mvtec" else coco_places(items)
     region = workspace.region(info.name)
@@ -134,7 +135,7 @@ def _outside(workspace: Workspace, target: Path) -> Path:
     """The target. Raises `BadInput` for one among the workspace's own files."""
     place = target.resolve()
     if place.is_relative_to(workspace.path) and not place.is_relative_to(workspace.path / "cache"):
-        raise BadInput(f"{target} lies in the workspace itself; choose a place outside of it.")
+        raise BadInput(f"{target} is inside the workspace; choose a place outside it.")
     return target
 
 
@@ -173,9 +174,9 @@ def _real(workspace: Workspace, info: DatasetInfo, row: ImageRow, marks: Sequenc
 
 
 def _painted(workspace: Workspace, candidate: candidates.Candidate) -> Item:
-    notes = [f"its defect or mask is lent by {candidate.donor}"] if candidate.donor else []
+    notes = [f"its defect or mask is borrowed from {candidate.donor}"] if candidate.donor else []
     if candidate.taught_by:
-        notes.append(f"its engine was taught with the parts {', '.join(candidate.taught_by)}")
+        notes.append(f"its engine was taught with parts {', '.join(candidate.taught_by)}")
     about: dict[str, str | int] = {
         "origin": "painted",
         "engine": candidate.engine,
@@ -316,33 +317,39 @@ def _sentences(
     origins = Counter(item.about["origin"] for item in items)
     normal = sum(item.label == NORMAL for item in items)
     lines = [
-        f"{count(len(items), 'image')}, {normal} normal and {len(items) - normal} with a defect: {origins['real']} of "
-        f"the data set, {origins['painted']} painted, {origins['marked']} marked; manifest.csv says which."
+        f"{count(len(items), 'image')}, {normal} normal and {len(items) - normal} with a defect: "
+        f"{origins['real']} from the data set, {origins['painted']} painted, {origins['marked']} marked; "
+        "manifest.csv says which."
     ]
     if unread := info.report.get("unreadable"):
-        lines.append(f"Not exported, as they cannot be read: {counted([item['path'] for item in unread])}.")
+        lines.append(
+            f"Not exported because they cannot be read: {counted([item['path'] for item in unread])}."
+        )
     if written["without_mask"]:
         told = "without a mask" if layout == "mvtec" else "with an annotation that marks nothing"
         lines.append(f"Defects that have no mask are exported {told}: {counted(written['without_mask'])}.")
     if layout == "mvtec" and any(i.label == DEFECT and i.split == "train" for i in items):
         lines.append(
-            "MVTec AD has no defects on its training side; here they lie in train/TYPE, with masks in "
-            "ground_truth/train: programs that take all of train/ for normal must be given train/good alone."
+            "MVTec AD has no defects on its training side; here they are in train/TYPE, with masks in "
+            "ground_truth/train: programs that treat all of train/ as normal must be given only "
+            "train/good."
         )
     if not any(item.split == "test" for item in items):
         lines.append("The data set has no test images.")
     renamed = ", ".join(f"{old} as {new}" for old, new in written["renamed_types"].items())
     if renamed:
-        lines.append(f"Types of defect that the layout cannot hold as they are: {renamed}.")
+        lines.append(f"Defect types renamed because the layout cannot hold them as they are: {renamed}.")
     if len({item.group for item in items}) < len(items):
-        lines.append("Several images show one part: groups.csv says which, for import --groups csv:FILE.")
+        lines.append(
+            "Several images show the same part: groups.csv lists them, for import --groups csv:FILE."
+        )
     if any(item.about["depth"] not in ("8", "") for item in items):
         lines.append(
             f"Images of more than 8 bits are copied as they are: import them with --depth {info.depth}."
         )
     if written["turned"] and layout == "coco":
         lines.append(
-            f"Turned by EXIF: {counted(written['turned'])}; their annotations are for the upright image."
+            f"Rotated by EXIF: {counted(written['turned'])}; their annotations are for the upright image."
         )
     return lines
 
@@ -356,7 +363,7 @@ def _not_exported(workspace: Workspace, info: DatasetInfo) -> list[str]:
         for id, row in rows.items()
         if row["retired"] not in (None, dataset_states.UNDONE)
     ]
-    lines = [f"Not exported, as they are retired: {counted(retired)}."] if retired else []
+    lines = [f"Not exported because they are retired: {counted(retired)}."] if retired else []
     if info.roi:
         lines.append("The region of interest is in region.json, as run lengths: no import reads it.")
     return lines

@@ -44,18 +44,18 @@ def sentence_of(error: BaseException, title: str = "", *, less_memory: str = LES
     name = type(error).__name__
     number = logs.number_of(error, f"{title or 'Something'} failed")
     if not title:
-        return f"Something went wrong that should not have ({name}); the log has it as error {number}."
+        return f"An unexpected error occurred ({name}); see error {number} in the log."
     words = " ".join(str(error).split())[:LONGEST]
-    return f"{title} failed ({name}: {words}); the log has it as error {number}."
+    return f"{title} failed ({name}: {words}); see error {number} in the log."
 
 
 def _of_storage(error: OSError | sqlite3.Error | SafetensorError) -> str:
     number, said = getattr(error, "errno", None), str(error)
     if number in (errno.ENOSPC, errno.EDQUOT) or "is full" in said or "No space left" in said:
-        return "The disk is full; free some space and try again, nothing half-made was kept."
+        return "The disk is full; free up some space and try again. Nothing incomplete was kept."
     place = getattr(error, "filename", None) or "the workspace"
     if isinstance(error, PermissionError):
-        return f"No permission for {place}; change its owner or rights, or choose another place."
+        return f"No permission for {place}; change its owner or permissions, or choose another place."
     if getattr(error, "sqlite_errorcode", 0) & 0xFF in READ_ONLY:
         return (
             f"The workspace cannot be written to ({error}): its folder or its disk is read-only, or not yours; change "

@@ -91,8 +91,8 @@ def _same_as_before(workspace: Workspace, name: str, fingerprint: str) -> Datase
     if known is None or known["fingerprint"] == fingerprint:
         return dataset_info(known, changed=False) if known else None
     raise BadInput(
-        f'There is a data set "{name}" with other images, masks, groups or size; '
-        "give this one a name of its own with --name, or add what is new with --into."
+        f'There is already a data set "{name}" with different images, masks, groups or size; give this '
+        "one another name with --name, or add the new images with --into."
     )
 
 
@@ -122,12 +122,12 @@ def new_row(
 def require_free(workspace: Workspace, name: str) -> None:
     """Raise `BadInput` for the name of an existing data set, or of a folder that no row names."""
     if any(name in (info.name, info.called) for info in workspace.datasets()):
-        raise BadInput(f'There is a data set "{name}"; choose another name.')
+        raise BadInput(f'There is already a data set "{name}"; choose another name.')
     folder = workspace.path / "datasets" / name
     if folder.exists():
         raise BadInput(
-            f"{folder} holds files of a data set that the workspace's database does not know; "
-            "move that folder away, or give this data set another name with --name."
+            f"{folder} contains files of a data set that is not in the workspace's database; move that "
+            "folder away, or give this data set another name with --name."
         )
 
 
@@ -175,8 +175,8 @@ def dataset_name(source: Path, name: str | None) -> str:
         name = re.sub(r"[^A-Za-z0-9._-]+", "_", stem).strip("._-") or "dataset"
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise BadInput(
-            f'"{name}" cannot name a data set; use up to 64 letters, digits, dots, dashes and underscores, '
-            "a letter or digit first."
+            f'"{name}" is not a valid name for a data set; use up to 64 letters, digits, dots, dashes '
+            "and underscores, starting with a letter or digit."
         )
     return name
 
@@ -189,7 +189,7 @@ def check_name(workspace: Workspace, source: Path, name: str | None) -> bool:
     name = dataset_name(source, name)
     known = workspace.dataset_row(name)
     if known is not None and known["name"] != name:
-        raise BadInput(f'There is a data set called "{name}"; choose another name.')
+        raise BadInput(f'There is already a data set named "{name}"; choose another name.')
     return known is not None
 
 
@@ -209,7 +209,9 @@ def opened(source: Path, unpacked: Path, progress: Progress) -> tuple[Path, dict
     left: dict[str, str] = {}
     folder = archive.unpack(archived, unpacked, progress, left) / inside
     if not folder.is_dir():
-        raise BadInput(f"There is no folder {inside} in {archived}; name one as it stands in the zip file.")
+        raise BadInput(
+            f"There is no folder {inside} in {archived}; use the path of a folder in the zip file."
+        )
     return folder, left
 
 
@@ -293,7 +295,7 @@ def _files(records: Sequence[Record]) -> list[str]:
     named = [name for record in records for name in (record.path, *record.masks)]
     for name in named:
         if not name.isprintable():
-            raise BadInput(f"The file name {name!a} holds characters that cannot be stored; rename it.")
+            raise BadInput(f"The file name {name!a} contains characters that cannot be stored; rename it.")
     return list(dict.fromkeys(named))
 
 
@@ -320,8 +322,8 @@ def copy(root: Path, target: Path, names: Mapping[str, str], progress: Progress,
     free = shutil.disk_usage(target.parent).free
     if needed > free:
         raise BadInput(
-            f"The images take {needed / 2**20:.0f} MB, the workspace's disk has {free / 2**20:.0f} MB left; "
-            "free some space or put the workspace on another disk."
+            f"The images take {needed / 2**20:.0f} MB, but the workspace's disk has only "
+            f"{free / 2**20:.0f} MB left; free up some space or put the workspace on another disk."
         )
     progress.begin("Copying files", len(names))
     for old, new in names.items():

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from exdd_core.datasets.reports import Report
     from exdd_core.workspace import Workspace
 
-UNREADABLE = "cannot be read as images; copy them again from where they came from"
+UNREADABLE = "cannot be read as images; copy them again from their source"
 Told = TypeVar("Told")
 
 
@@ -108,8 +108,8 @@ def _read(
     depth = dataset_reports.depth_of(info)
     if choices.depth is not None and depth is not None and choices.depth != depth:
         raise BadInput(
-            f"The data set is read with {depth.title}; leave --depth out, or change it for all images with datasets "
-            f"set {info['name']} --depth {choices.depth}."
+            f"The data set is read with {depth.title}; leave out --depth, or change it for all images "
+            f"with datasets set {info['name']} --depth {choices.depth}."
         )
     wanted = _as_before(draft, choices, folder)
     kept = MaskRule.parse(info["mask_rule"]) if info["mask_rule"] else MaskRule()
@@ -123,8 +123,9 @@ def _read(
         found = replace(found, rule=kept)
         if _read_otherwise(own, found):
             result.sentences.append(
-                f"The new masks seem to be {own.rule.title}, but the data set's rule is kept ({kept}); where that is "
-                f'wrong, take this back (datasets undo {info["name"]}) and join with --masks "{own.rule}".'
+                f"The new masks seem to be {own.rule.title}, but the data set's rule is kept ({kept}); "
+                f"if that is wrong, undo this (datasets undo {info['name']}) and join with --masks "
+                f'"{own.rule}".'
             )
     if own.depth is not None and depth is None:
         draft.settings["depth"] = str(own.depth)
@@ -144,7 +145,8 @@ def _as_before(draft: Draft, choices: datasets.Choices, folder: Path) -> dataset
         kind = former["groups"].partition(":")[0]
         if kind == "csv":
             raise BadInput(
-                "The parts of this data set were told by a CSV file; give one for the new images: --groups csv:FILE."
+                "The parts of this data set come from a CSV file; specify one for the new images with "
+                "--groups csv:FILE."
             )
         groups = datasets.GroupRule.parse(former["groups"])
     there = Tree.read(folder)
@@ -224,8 +226,8 @@ class _Plan:
             found.append((record, replace(record, path=place, group=group)))
         if otherwise:
             self._result.sentences.append(
-                f"The source calls {counted(otherwise)} otherwise than the data set does; relabel them where it is "
-                "right."
+                f"The source labels {counted(otherwise)} differently from the data set; relabel them "
+                "where the source is right."
             )
         return found
 
@@ -372,7 +374,12 @@ def _renamed(found: Survey, place: Mapping[str, str]) -> Survey:
 def _sentences(result: Joined, source: Path, rows: Sequence[ImageColumns]) -> list[str]:
     """Sentences on the result, the total first."""
     if not rows:
-        return [f"Nothing joined: all {len(result.passed_over)} images of {source.name} are there already."]
+        return [
+            (
+                f"Nothing joined: all {len(result.passed_over)} images of {source.name} are already in the data "
+                "set."
+            )
+        ]
 
     def count(column: str, value: str) -> int:
         return sum(row.get(column) == value for row in rows)
@@ -382,11 +389,11 @@ def _sentences(result: Joined, source: Path, rows: Sequence[ImageColumns]) -> li
         f"{count('split', 'train')} to train, {count('split', 'test')} to test."
     ]
     if result.passed_over:
-        lines.append(f"Passed over, as they are there already: {counted(result.passed_over)}.")
+        lines.append(f"Skipped because they are already in the data set: {counted(result.passed_over)}.")
     if result.renamed:
         shown = [f"{old} as {new}" for old, new in result.renamed.items()]
-        lines.append(f"Stored under another name, as other images have theirs: {counted(shown)}.")
+        lines.append(f"Stored under another name because their names were taken: {counted(shown)}.")
     if result.copies:
         shown = [f"{new} of {old}" for new, old in result.copies.items()]
-        lines.append(f"Exact copies of images that are there under another name: {counted(shown)}.")
+        lines.append(f"Exact copies of images that the data set has under another name: {counted(shown)}.")
     return lines

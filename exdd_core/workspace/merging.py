@@ -40,7 +40,7 @@ def join_datasets(
     progress, name = progress or Progress(), imports.dataset_name(Path(name), name)
     infos = list({info.name: info for info in map(workspace.dataset, names)}.values())
     if len(infos) < 2:
-        raise BadInput("Name two data sets or more that are to be joined.")
+        raise BadInput("Specify two or more data sets to join.")
     depth = _one_depth(infos)
     place = workspace.path / "datasets"
     with failures.as_bad_input(), making(workspace, place, "import", progress) as temporary:
@@ -76,7 +76,10 @@ def _one_depth(infos: Sequence[DatasetInfo]) -> Depth | None:
     depths = {info.depth: info for info in infos if info.depth is not None}
     if len(depths) > 1:
         said = ", ".join(f"{info.called} with {depth.title}" for depth, info in depths.items())
-        raise BadInput(f"They are read with different bit depths: {said}; set them to one with datasets set.")
+        raise BadInput(
+            f"The data sets are read with different bit depths: {said}; set them to the same one with "
+            "datasets set."
+        )
     return next(iter(depths), None)
 
 
@@ -117,11 +120,11 @@ def _notes(infos: Sequence[DatasetInfo]) -> list[str]:
     others = [info for info in infos if info.size != infos[0].size]
     if others:
         notes.append(
-            f"Banks are built at {infos[0].size}, as of {infos[0].called}; "
+            f"Banks are built at {infos[0].size}, as for {infos[0].called}; "
             + ", ".join(f"{info.called} had {info.size}" for info in others)
             + "."
         )
     with_roi = [info.called for info in infos if info.roi]
     if with_roi:
-        notes.append(f"Regions of interest are not taken over: {', '.join(with_roi)}.")
+        notes.append(f"Regions of interest are not carried over: {', '.join(with_roi)}.")
     return notes

@@ -24,7 +24,7 @@ def checked(name: str) -> str:
     name = " ".join(name.split())
     if len(name) > LONGEST or not name.isprintable():
         raise BadInput(
-            f"A name has at most {LONGEST} characters, none of them invisible; this one has {len(name)}."
+            f"A name can have at most {LONGEST} characters, all of them visible; this one has {len(name)}."
         )
     return name
 
@@ -41,5 +41,5 @@ def call_bank(db: Database, id: str, name: str) -> None:
     if re.fullmatch(r"v?\d+", name):
         raise BadInput(f'"{name}" could be the number of another version; choose a name with other letters.')
     if name in others.values():
-        raise BadInput(f'Another version is called "{name}"; choose another name.')
+        raise BadInput(f'Another version is already named "{name}"; choose another name.')
     put(db, KEY, others | ({id: name} if name else {}))

@@ -53,7 +53,7 @@ def add(workspace: Workspace, name: str, role: str, password: str | None) -> Per
     kept = _hashed(password)
     with workspace.writing() as db:
         if db.execute("select 1 from people where name = ?", [name]).fetchone():
-            raise BadInput(f'There is an account "{name}" already; change it with "users set".')
+            raise BadInput(f'There is already an account "{name}"; change it with "users set".')
         db.table("people").insert({"name": name, "role": role, "password": kept, "created": now()})
     return Person(name, role, now(), kept is not None)
 
@@ -66,7 +66,7 @@ def change(workspace: Workspace, name: str, *, role: str | None = None, password
     if password is not None:
         changes["password"] = _hashed(password)
     if not changes:
-        raise BadInput("Nothing is to change; give a role or a password.")
+        raise BadInput("There is nothing to change; specify a role or a password.")
     with workspace.writing() as db:
         _require(db, name)
         db.table("people").update(name, changes)
@@ -82,7 +82,7 @@ def rename(workspace: Workspace, name: str, new: str) -> None:
     with workspace.writing() as db:
         _require(db, name)
         if db.execute("select 1 from people where name = ?", [new]).fetchone():
-            raise BadInput(f'There is an account "{new}" already; choose another name.')
+            raise BadInput(f'There is already an account "{new}"; choose another name.')
         db.execute("update people set name = ? where name = ?", [new, name])
         db.execute("delete from sessions where person = ?", [name])
 
@@ -139,7 +139,8 @@ def sign_in_by(workspace: Workspace, subject: str, name: str, role: str) -> str:
         if known is None:
             if db.execute("select 1 from people where name = ?", [name]).fetchone():
                 raise BadInput(
-                    f'The account "{name}" is somebody else\'s here; ask whoever runs the workbench for another name.'
+                    f'The account "{name}" belongs to someone else here; ask whoever runs the workbench '
+                    "for another name."
                 )
             db.table("people").insert({"name": name, "role": role, "created": now(), "subject": subject})
             known = name, role
@@ -213,13 +214,13 @@ def sign_out(workspace: Workspace, token: str) -> None:
 
 def _require(db: Database, name: str) -> None:
     if not db.execute("select 1 from people where name = ?", [name]).fetchone():
-        raise BadInput(f'There is no account "{name}"; "users list" shows those that there are.')
+        raise BadInput(f'There is no account "{name}"; "users list" shows all accounts.')
 
 
 def _name(name: str) -> str:
     name = " ".join(name.split())
     if not name or len(name) > 40 or not name.isprintable():
-        raise BadInput("A name has 1 to 40 characters.")
+        raise BadInput("A name must have 1 to 40 characters.")
     return name
 
 
@@ -233,7 +234,7 @@ def _hashed(password: str | None) -> str | None:
     if password is None:
         return None
     if len(password) < SHORTEST:
-        raise BadInput(f"A password has at least {SHORTEST} characters; choose a longer one.")
+        raise BadInput(f"A password must have at least {SHORTEST} characters; choose a longer one.")
     return _hasher().hash(password)
 
 

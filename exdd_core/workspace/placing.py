@@ -43,7 +43,7 @@ def making(workspace: Workspace, folder: Path, what: str, progress: Progress) ->
             lock.acquire(timeout=1)
             break
         except Timeout:
-            progress.begin(f"Waiting for another {what} to end", 1)  # raises when cancelled
+            progress.begin(f"Waiting for another {what} to finish", 1)  # raises when cancelled
     try:
         sweep(workspace, folder)
         temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder))

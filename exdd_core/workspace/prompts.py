@@ -100,7 +100,7 @@ def save(workspace: Workspace, prompt: Prompt) -> Prompt:
             "select 1 from prompts where name = ? and id <> ?", [prompt.name, prompt.id]
         ).fetchone()
         if taken:
-            raise BadInput(f'There is a prompt named "{prompt.name}" already; choose another name.')
+            raise BadInput(f'There is already a prompt named "{prompt.name}"; choose another name.')
         return _keep(db, prompt)
 
 
@@ -236,14 +236,16 @@ def _read_json(text: str) -> list[Prompt]:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):
-        raise BadInput("This file is no JSON; choose one that was exported from a prompt library.") from None
+        raise BadInput(
+            "This file is not valid JSON; choose one that was exported from a prompt library."
+        ) from None
     if not isinstance(content, dict) or content.get("kind") != KIND:
-        raise BadInput("This file holds no prompts; choose one that was exported from a prompt library.")
+        raise BadInput("This file contains no prompts; choose one that was exported from a prompt library.")
     rows = content.get("prompts")
     if not isinstance(rows, list) or not rows:
         raise BadInput("There are no prompts in this file.")
     if len(rows) > MOST_IMPORTED:
-        raise BadInput(f"This file holds {len(rows)} prompts; import at most {MOST_IMPORTED} at a time.")
+        raise BadInput(f"This file contains {len(rows)} prompts; import at most {MOST_IMPORTED} at a time.")
     return [_read_row(row, number) for number, row in enumerate(rows, 1)]
 
 
@@ -257,12 +259,12 @@ def _read_row(row: Any, number: int) -> Prompt:
         "settings": dict,
     }
     if not isinstance(row, dict):
-        raise BadInput(f"Prompt {number} of this file is no prompt; export the library again.")
+        raise BadInput(f"Entry {number} of this file is not a prompt; export the library again.")
     for name, kind in kinds.items():
         right = isinstance(row.get(name, kind()), kind)
         if not right or (name == "tags" and not all(isinstance(tag, str) for tag in row.get("tags", []))):
             raise BadInput(
-                f"Prompt {number} of this file cannot be read: its {name.replace('_', ' ')} is wrong."
+                f"Prompt {number} of this file cannot be read: its {name.replace('_', ' ')} is not valid."
             )
     try:
         return _checked(Prompt(**{name: row.get(name, kind()) for name, kind in kinds.items()}))

@@ -48,7 +48,7 @@ class DatasetInfo:
         """(width, height) in pixels of most images. Raises `BadInput` without readable images."""
         size = self.report["sizes"]["most_common"]
         if size is None:
-            raise BadInput(f'"{self.called}" has no image that can be read; import some first.')
+            raise BadInput(f'"{self.called}" has no images that can be read; import some first.')
         return size[0], size[1]
 
 

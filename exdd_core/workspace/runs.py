@@ -166,7 +166,7 @@ def rename(workspace: Workspace, id: str, title: str) -> Run:
     """Give a run another title, and return it. Raises `BadInput`."""
     run, title = get(workspace, id), names.checked(title)
     if not title:
-        raise BadInput("A measurement needs a name; type one.")
+        raise BadInput("A measurement needs a name; enter one.")
     with workspace.writing() as db:
         db.execute("update runs set title = ? where id = ?", [title, run.id])
         run_digests.take(db, "id = ?", [run.id])

@@ -30,12 +30,12 @@ def set_scale(workspace: Workspace, dataset: str | None, millimetres: float) -> 
     """Store the side of a pixel in millimetres, 0 for unknown; returns that in words. Raises `BadInput`."""
     info = workspace.dataset(dataset)
     if not 0 <= millimetres < math.inf:
-        raise BadInput(f"A pixel is {millimetres:g} mm wide; give a number above 0, or 0 for unknown.")
+        raise BadInput(f"A pixel cannot be {millimetres:g} mm wide; enter a number above 0, or 0 if unknown.")
     with workspace.writing() as db:
         known = {name: value for name, value in _read(db).items() if name != info.name}
         put(db, KEY, known | ({info.name: millimetres} if millimetres else {}))
     said = f"{millimetres:g} mm wide" if millimetres else "of unknown size"
-    return f'A pixel of "{info.called}" is {said} now.'
+    return f'A pixel of "{info.called}" is now {said}.'
 
 
 def forget(db: Database, dataset: str) -> None:

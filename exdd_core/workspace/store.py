@@ -91,10 +91,10 @@ class Workspace:
             with FileLock(workspace.path / LOCK):
                 if cls.exists(workspace.path):
                     raise BadInput(
-                        f"There is a workspace in {path} already; open it or choose another folder."
+                        f"There is already a workspace in {path}; open it or choose another folder."
                     )
                 if any(not entry.name.startswith(".") for entry in workspace.path.iterdir()):
-                    raise BadInput(f"{path} holds other files; choose a new or an empty folder.")
+                    raise BadInput(f"{path} contains other files; choose a new or empty folder.")
                 temporary = workspace.path / f".{DATABASE}"
                 try:
                     temporary.unlink(missing_ok=True)
@@ -117,20 +117,20 @@ class Workspace:
         workspace = cls(path)
         if not cls.exists(path):
             raise BadInput(
-                f"There is no workspace in {path}; import a data set into it first, which makes one, "
-                "or choose another with --workspace."
+                f"There is no workspace in {path}; import a data set into it first, which creates one, "
+                "or choose another folder with --workspace."
             )
         with workspace.reading() as db:
             version = schema.version(db)
         if version == 0:  # a workspace's database always has a version
             raise BadInput(
-                f"{workspace.path / DATABASE} is not the database of a workspace; put a copy of the right one from a "
-                "backup in its place, or choose another folder with --workspace."
+                f"{workspace.path / DATABASE} is not the database of a workspace; replace it with a copy "
+                "from a backup, or choose another folder with --workspace."
             )
         if version > schema.VERSION:
             raise BadInput(
-                f"The workspace {path} is of version {version}, this program uses version {schema.VERSION}; "
-                "use the program that it was made with."
+                f"The workspace {path} has version {version}, but this program uses version "
+                f"{schema.VERSION}; use the version of the program that created it."
             )
         if not files.is_writable(workspace.path):
             _require_present(path, version)
@@ -216,7 +216,7 @@ class Workspace:
         row = self.dataset_row(wanted)
         if row is None:
             names = ", ".join(info.called for info in self.datasets()) or "none"
-            raise BadInput(f'There is no data set "{wanted}"; those here are: {names}.')
+            raise BadInput(f'There is no data set "{wanted}"; available data sets: {names}.')
         if state is not None and state != dataset_states.current(row):
             with self.reading() as db:
                 row, _ = dataset_states.at(db, row["name"], state)
@@ -350,7 +350,7 @@ class Workspace:
             if str(id) in (bank.id, bank.name, str(bank.number), bank.called or bank.id):
                 return bank
         there = ", ".join(bank.name for bank in self.banks()) or "none"
-        raise BadInput(f'There is no bank version "{id}"; those here are: {there}.')
+        raise BadInput(f'There is no bank version "{id}"; available bank versions: {there}.')
 
     def active_bank(self, dataset: str = "") -> BankVersion | None:
         """The active version; that of a data set where one is named or worked on (`context`) and has one."""
@@ -394,6 +394,6 @@ def _require_present(path: Path | str, version: int) -> None:
     """Raise `BadInput` for a workspace of an older program in a place that cannot be written to."""
     if version < schema.VERSION:
         raise BadInput(
-            f"The workspace {path} is of version {version} and must be brought to version {schema.VERSION}, but "
-            "cannot be written to; copy it to another place and open it there."
+            f"The workspace {path} has version {version} and must be upgraded to version "
+            f"{schema.VERSION}, but cannot be written to; copy it to another place and open it there."
         )

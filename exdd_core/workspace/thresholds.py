@@ -59,7 +59,7 @@ def choose(workspace: Workspace, bank: str, choice: Choice) -> Choice:
     """Store a choice. Raises `BadInput` without a name."""
     who = " ".join(choice.who.split())[:40]
     if not who:
-        raise BadInput("Say who you are; your name stands beside the threshold.")
+        raise BadInput("Enter your name; it is stored with the threshold.")
     kept = choice.model_copy(update={"who": who, "created": now()})
     with workspace.writing() as db:
         every = _read(db)
@@ -70,12 +70,12 @@ def choose(workspace: Workspace, bank: str, choice: Choice) -> Choice:
 def undo(workspace: Workspace, bank: str, who: str) -> Choice:
     """Take the choice that holds back; the one before holds again. Raises `BadInput` where there is none."""
     if not who.strip():
-        raise BadInput("Say who you are; your name stands beside what is taken back.")
+        raise BadInput("Enter your name; it is stored with what you undo.")
     with workspace.writing() as db:
         every = _read(db)
         last = next((kept for kept in reversed(every.get(bank, [])) if not kept["undone"]), None)
         if last is None:
-            raise BadInput("Nobody chose a threshold for this version; it has the one it was built with.")
+            raise BadInput("No one chose a threshold for this version; it has the one it was built with.")
         last.update(undone=now(), undone_by=" ".join(who.split())[:40])
         _write(db, every)
     return Choice.from_json(last)

@@ -38,9 +38,9 @@ def faults(version: BankVersion) -> list[str]:
     for name, was in (version.files.digests if version.files else {}).items():
         try:
             if files.digest(version.path / name) != was:
-                found.append(f"{name} is not what it was")
+                found.append(f"{name} has changed")
         except FileNotFoundError:
-            found.append(f"{name} is lost")
+            found.append(f"{name} is missing")
         except OSError as error:
             found.append(f"{name} cannot be read ({error.strerror or error})")
     return found
@@ -58,8 +58,8 @@ def require_undamaged(version: BankVersion) -> None:
 def damaged(version: BankVersion, what: str) -> BadInput:
     """The error for a damaged version, with advice. what: a clause on the damage."""
     return BadInput(
-        f"Bank version {version.name} is damaged, so it judges nothing: {what}. Go back to an earlier one "
-        f"(banks rollback), build it again (banks rebuild {version.name}), or restore a backup."
+        f"Bank version {version.name} is damaged, so it cannot be used: {what}. Go back to an earlier "
+        f"one (banks rollback), build it again (banks rebuild {version.name}), or restore a backup."
     )
 
 
@@ -73,10 +73,10 @@ def take(workspace: Workspace, version: BankVersion) -> None:
 def sentence(version: BankVersion) -> str:
     """A sentence on digests that are missing or younger than the version, else ""."""
     if version.files is None:
-        return f"{version.name} was built before files had digests; it gets them when it is next used."
+        return f"{version.name} was built before file digests existed; it gets them when it is next used."
     if version.files.taken == version.created:
         return ""
     return (
-        f"{version.name} was built before files had digests; it has them since {version.files.taken[:10]}, so damage "
-        "from before is not noticed."
+        f"{version.name} was built before file digests existed; it has had them since "
+        f"{version.files.taken[:10]}, so earlier damage is not detected."
     )

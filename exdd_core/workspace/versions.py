@@ -124,7 +124,7 @@ def delete_bank(workspace: Workspace, id: str) -> None:
         if get(db, "active_bank", "null") == json.dumps(bank.id):
             raise BadInput(f"{bank.name} is the active bank version; activate another before deleting it.")
         if bank.id in json.loads(get(db, PINNED, "[]")):
-            raise BadInput(f"{bank.name} is pinned; take the pin off before deleting it.")
+            raise BadInput(f"{bank.name} is pinned; unpin it before deleting it.")
         db.table("banks").delete(bank.id)
         for table in ("bank_changes", "bank_states", "unfitted"):
             db.execute(f"delete from {table} where bank = ?", [bank.id])

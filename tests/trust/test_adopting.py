@@ -57,7 +57,7 @@ def test_all_that_lies_beside_a_lost_database_comes_back(workspace, backbone, un
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     numbers = [told[name] for name in ("datasets", "images", "banks", "candidates", "decisions")]
     assert numbers == [1, 27, 1, 6, 5]
-    assert any("Only the database had these: accounts" in said for said in told["missing"])
+    assert any("Only the database contained these: accounts" in said for said in told["missing"])
     again = opened(workspace.path, backbone)
     assert standing(again) == was
     assert everything(workspace.path) == held
@@ -92,9 +92,9 @@ def test_what_does_not_come_back_is_named(workspace):
     said = " ".join(adopt(path)["missing"])
     for words in (
         'The data set "plates" has no readable record',
-        'v1 was built from "plates", which did not come back',
+        'v1 was built from "plates", which could not be restored',
         "Bank version other has no readable manifest",
-        "2 candidates have no record or not all pictures",
+        "2 candidates have no record or are missing images",
         "No decisions were copied",
     ):
         assert words in said
@@ -115,9 +115,9 @@ def test_files_that_changed_meanwhile_are_named_and_the_newest_sound_version_is_
 
 
 def test_a_sound_database_is_not_replaced_and_an_odd_folder_not_adopted(workspace, tmp_path):
-    with pytest.raises(BadInput, match="it is sound; there is nothing to adopt"):
+    with pytest.raises(BadInput, match="has an intact database; there is nothing to adopt"):
         adopt(workspace.path)
-    with pytest.raises(BadInput, match="holds no workspace"):
+    with pytest.raises(BadInput, match="does not contain a workspace"):
         adopt(tmp_path)
 
 

@@ -51,15 +51,13 @@ def test_a_damaged_bank_never_gives_a_score(workspace, backbone):
     file = version.path / "positive.safetensors"
     for at in range(4):  # four flipped bytes once turned a defect into "normal" without a word
         flip(file, first_number(file) + 4 * at + 3, 0x40)
-    with pytest.raises(
-        BadInput, match="v1 is damaged.*positive.safetensors is not what it was.*banks rebuild v1"
-    ):
+    with pytest.raises(BadInput, match="v1 is damaged.*positive.safetensors has changed.*banks rebuild v1"):
         load_detector(opened(workspace.path, backbone))
 
 
 def test_a_lost_file_of_a_version_is_named(workspace, backbone):
     (workspace.bank().path / "held_out.safetensors").unlink()
-    with pytest.raises(BadInput, match="v1 is damaged.*held_out.safetensors is lost"):
+    with pytest.raises(BadInput, match="v1 is damaged.*held_out.safetensors is missing"):
         load_detector(opened(workspace.path, backbone))
 
 
@@ -90,7 +88,7 @@ def test_a_version_from_before_digests_gets_them_at_first_use_and_that_is_said(w
     again = opened(workspace.path, backbone)
     assert "gets them when it is next used" in version_files.sentence(again.bank())
     assert [seen.score for seen in load_detector(again).score(unseen)] == scores
-    assert "damage from before is not noticed" in version_files.sentence(again.bank())
+    assert "earlier damage is not detected" in version_files.sentence(again.bank())
     assert any("v1 was built before" in line for line in doctor.lines(doctor.report(again)))
     flip(workspace.bank().path / "negative.safetensors", -1)
     with pytest.raises(BadInput, match="v1 is damaged"):

@@ -160,7 +160,7 @@ def test_nobody_takes_an_account_of_somebody_else(address: str, service: Provide
         assert entered(address)[0].status_code == 200
         service.claims = {"sub": sub, "preferred_username": name, "roles": ["admin"]}
         shown, client = entered(address)
-        assert shown.status_code == 403 and "is somebody else" in shown.text
+        assert shown.status_code == 403 and "belongs to someone else" in shown.text
         assert client.get("config").status_code == 401
 
 

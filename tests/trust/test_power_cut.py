@@ -63,7 +63,7 @@ STEPS: dict[str, Callable[[Workspace], object]] = {
 def damage(workspace: Workspace) -> list[str]:
     """What a check finds but for what lies there without a row, which harms nobody."""
     said = [finding["what"] for finding in checking.check(workspace)]
-    harmless = "is in no table", "was never finished", "of a version that is gone"
+    harmless = "is not in the database", "was never finished", "of a version that no longer exists"
     return [what for what in said if not any(words in what for words in harmless)]
 
 

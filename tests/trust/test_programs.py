@@ -351,7 +351,11 @@ def _ask_named(named: Any, workspace: Workspace) -> None:
         try:
             named(*values)
         except gr.Error as error:
-            assert "Something went wrong" not in error.message, (named.__name__, values, error.message)
+            assert "An unexpected error occurred" not in error.message, (
+                named.__name__,
+                values,
+                error.message,
+            )
             assert kept(workspace) == before, (named.__name__, values)
 
     ask()

@@ -181,7 +181,7 @@ def test_sources_that_hold_nothing_are_named(workspace, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").write_text("no image")
     place = ["--workspace", workspace]
-    assert "holds no images" in refusal(capsys, "import", tmp_path / "empty", *place)
+    assert "contains no images" in refusal(capsys, "import", tmp_path / "empty", *place)
     assert "zip" in refusal(capsys, "import", tmp_path / "notes.txt", *place)
     assert "holds no images" in refusal(capsys, "score", tmp_path / "empty", *place)
 

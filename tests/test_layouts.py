@@ -96,7 +96,7 @@ def test_visa_names_what_its_table_contradicts_or_lacks(tmp_path: Path) -> None:
     assert left["Data/Masks/Anomaly/001.png"] == "masks of images that are left out"
     assert "neither in Normal/ nor in Anomaly/" in left["Data/Images/Other/1.JPG"]
     assert set(left) - set(rows(found)) >= {"preview.png"} and len(left) == 4
-    assert "1 rows of image_anno.csv name images that do not exist." in found.notes
+    assert "Rows of image_anno.csv whose image does not exist: 1." in found.notes
 
 
 def test_the_images_of_visa_alone_keep_their_anomalies(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_real_iad_never_tears_a_part(tmp_path: Path) -> None:
     write_split(tmp_path / "realiad_jsons/audiojack.json", folder, ("NG/HS/S0000",), torn="OK/S0001")
     _, found = look(folder)
     assert {r.split for r in found.records if r.group == "OK/S0001"} == {"test"}
-    assert any("views of 1 parts on both sides of the split (OK/S0001)" in note for note in found.notes)
+    assert any("views of 1 part on both sides of the split (OK/S0001)" in note for note in found.notes)
 
 
 def test_real_iad_without_its_json_file_leaves_out_what_nobody_knows(tmp_path: Path) -> None:

@@ -226,19 +226,22 @@ def test_undoing_an_import_leaves_a_name_to_whoever_took_it(workspace):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "no JSON"),
-        ("not json", "no JSON"),
-        ("[" * 100_000, "no JSON"),
+        ("", "not valid JSON"),
+        ("not json", "not valid JSON"),
+        ("[" * 100_000, "not valid JSON"),
         ("[]", "contains no prompts"),
         ('{"prompts": []}', "contains no prompts"),
         (file_of(), "no prompts in"),
         (json.dumps({"kind": "exdd-prompts", "prompts": [3]}), "Entry 1 of this file is not a prompt"),
-        (file_of({"name": "A", "prompt": "pits"}, {"name": "B", "prompt": 7}), "Prompt 2.*prompt is wrong"),
-        (file_of({"name": "A", "prompt": "pits", "tags": [1]}), "tags is wrong"),
+        (
+            file_of({"name": "A", "prompt": "pits"}, {"name": "B", "prompt": 7}),
+            'Prompt 2.*"prompt" is not valid',
+        ),
+        (file_of({"name": "A", "prompt": "pits", "tags": [1]}), '"tags" is not valid'),
         (file_of({"name": "A", "prompt": "{pits"}), "Prompt 1.*never closes"),
         (file_of({"name": "A", "prompt": "pits", "engine": "magic"}), 'no engine "magic"'),
         (file_of({"prompt": "pits"}), "Prompt 1.*name"),
-        (file_of({"name": "A", "prompt": "pits", "settings": []}), "settings is wrong"),
+        (file_of({"name": "A", "prompt": "pits", "settings": []}), '"settings" is not valid'),
         (file_of(*[{"name": "A", "prompt": "pits"}] * 1001), "at most 1000"),
     ],
 )

@@ -97,7 +97,7 @@ def test_a_killed_training_goes_on_and_its_adapter_is_used_recorded_and_dropped(
     (row,) = json.loads(capsys.readouterr().out.splitlines()[-1])["adapters"]
     assert row["in_use"] and row["parts"] == kept.parts and row["images"] == len(kept.images)
 
-    with pytest.raises(BadInput, match='an adapter "mine" already'):
+    with pytest.raises(BadInput, match='already an adapter "mine"'):
         teaching.checked(workspace, spec)
     assert cli.main(["adapters", "rename", "mine", "our cracks", "--workspace", str(workspace.path)]) == 0
     assert adapters.in_use(workspace) == "our cracks"

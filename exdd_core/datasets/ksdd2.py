@@ -12,6 +12,7 @@ from exdd_core.datasets.record import BY_MASK, Reading, in_natural_order, record
 from exdd_core.datasets.tree import Tree, base, name_key, stem
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
+from exdd_core.sentences import count
 
 NAME = "ksdd2"
 TITLE = "KolektorSDD2 (train/, test/, NNNNN_GT.png)"
@@ -57,7 +58,8 @@ def require_few(bare: list[str], others: int, what: str) -> None:
     image.
     """
     if len(bare) > FEW * (len(bare) + others):
-        name, more = bare[0], f", and {len(bare) - 1} others have none either" if len(bare) > 1 else ""
+        name, rest = bare[0], count(len(bare) - 1, "other has", "others have")
+        more = f", and {rest} none either" if len(bare) > 1 else ""
         raise BadInput(
             f"{name} has no {what.replace('NNN', base(stem(name)))}{more}, so it is unknown whether it "
             "is normal; add the file or remove the image."

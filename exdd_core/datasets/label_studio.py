@@ -26,6 +26,7 @@ from exdd_core.datasets.words import label_word
 from exdd_core.errors import BadInput
 from exdd_core.formats import SUFFIXES
 from exdd_core.images import Size
+from exdd_core.sentences import count
 
 NAME = "label_studio"
 TITLE = "Label Studio JSON export"
@@ -81,7 +82,9 @@ def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
                 if choice := _unsure(results):
                     marks.unsure(image, f'the choice "{choice}" alone does not say whether they are normal')
     if several:
-        marks.notes.append(f"{several} images are annotated more than once: their regions are merged.")
+        marks.notes.append(
+            f"{count(several, 'image is', 'images are')} annotated more than once: all regions are merged."
+        )
     return marks.reading(tree, rule)
 
 

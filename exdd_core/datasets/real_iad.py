@@ -26,6 +26,7 @@ from exdd_core.datasets.texts import MOST_BYTES
 from exdd_core.datasets.tree import Tree, base, name_key, parent, stem
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
+from exdd_core.sentences import count
 
 NAME = "real_iad"
 TITLE = "Real-IAD (OK/S0000/, NG/TYPE/S0000/)"
@@ -142,16 +143,18 @@ def _sides(tree: Tree, listing: _Listing, views: Iterable[str]) -> tuple[dict[st
     bare = sum(not side for side in sides.values())
     notes = [f"The split is taken from {listing.file.name}."]
     if bare:
-        notes.append(f"{bare} parts are not in {listing.file.name}; for these, {made}")
+        notes.append(
+            f"{count(bare, 'part is', 'parts are')} not in {listing.file.name}; for the rest, {made}"
+        )
     if torn:
         notes.append(
-            f"{listing.file.name} has views of {len(torn)} parts on both sides of the split of the split "
+            f"{listing.file.name} has views of {count(len(torn), 'part')} on both sides of the split "
             f"({', '.join(torn[:3])}): all of these are used for the test, because no part may be on "
             "both sides."
         )
     absent = len(listing.side.keys() - {name_key(name) for name in views})
     if absent:
-        notes.append(f"{absent} images listed in {listing.file.name} are missing or left out.")
+        notes.append(f"Missing or left out: {count(absent, 'image')} listed in {listing.file.name}.")
     return sides, notes
 
 

@@ -19,6 +19,7 @@ from exdd_core.datasets.record import DEFECT, NORMAL, Reading, in_natural_order,
 from exdd_core.datasets.tree import Tree, is_below, name_key, parent, stem
 from exdd_core.datasets.words import label_word
 from exdd_core.images import Size
+from exdd_core.sentences import count
 
 NAME = "visa"
 TITLE = "VisA (Data/Images/{Normal,Anomaly}, image_anno.csv)"
@@ -67,7 +68,7 @@ def read(tree: Tree) -> Reading:
     left |= pairs.left_out(kept) | {mask: IMAGE_LEFT_OUT for name, mask in own.items() if name not in kept}
     missing = len(rows) - len(row_of)
     if missing:
-        notes.append(f"{missing} rows of {TABLE} name images that do not exist.")
+        notes.append(f"Rows of {TABLE} whose image does not exist: {missing}.")
     used = {TABLE} if rows else set()
     return Reading(in_natural_order(records), left, notes=notes, used=frozenset(used))
 
@@ -103,7 +104,7 @@ def _split(tree: Tree, rows: list[dict[str, str]], pictures: list[str]) -> tuple
     if not sides:
         return {}, [f"{SPLIT} lists no image of {tree.root.name}/, so {made}"]
     bare = len(set(pictures) - set(sides))
-    others = f" {bare} images are not in it; for these, {made}" if bare else ""
+    others = f" {count(bare, 'image is', 'images are')} not in it; for the rest, {made}" if bare else ""
     return sides, [f"The split is taken from {SPLIT}.{others}"]
 
 

@@ -159,7 +159,7 @@ def _masks_anew(draft: Draft, rule: MaskRule, progress: Progress) -> str:
             draft.unusable[row["path"]] = str(error)
         draft.images[id] = new
     nothing = f", {empty} of which mark nothing" if empty else ""
-    return f"{rule.sentence} {written} masks were written again{nothing}; labels stay the same."
+    return f"{rule.sentence} {count(written, 'mask was', 'masks were')} written again{nothing}; labels stay the same."
 
 
 def set_region(

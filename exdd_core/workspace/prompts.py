@@ -264,7 +264,7 @@ def _read_row(row: Any, number: int) -> Prompt:
         right = isinstance(row.get(name, kind()), kind)
         if not right or (name == "tags" and not all(isinstance(tag, str) for tag in row.get("tags", []))):
             raise BadInput(
-                f"Prompt {number} of this file cannot be read: its {name.replace('_', ' ')} is not valid."
+                f'Prompt {number} of this file cannot be read: "{name.replace("_", " ")}" is not valid.'
             )
     try:
         return _checked(Prompt(**{name: row.get(name, kind()) for name, kind in kinds.items()}))

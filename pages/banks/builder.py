@@ -79,7 +79,7 @@ class Builder:
             )
             self.parts = gr.Textbox(
                 label="Defective parts",
-                info="Maximum number, to see how few are enough. Empty: all.",
+                info="Maximum, to see how few are enough. Empty: all.",
                 placeholder=ALL_PARTS,
                 max_lines=1,
             )

@@ -99,7 +99,7 @@ def test_every_picture_is_scored_or_named(shallow: Path, tmp_path: Path, capsys:
     assert sorted(names) == ["a.jfif", "link/linked.png", "sub/b.dat", "wrong.gif"]
     left = {Path(item["image"]).relative_to(folder).as_posix(): item["reason"] for item in result["left_out"]}
     assert set(left) == {"sub/c.gif", "d.png", "e.heic", "gone.png"}
-    assert "GIF" in left["sub/c.gif"] and "HEIC" in left["e.heic"] and "nowhere" in left["gone.png"]
+    assert "GIF" in left["sub/c.gif"] and "HEIC" in left["e.heic"] and "a broken link" in left["gone.png"]
     assert [Path(item["image"]).name for item in result["unreadable"]] == ["d.png"]
     assert cli.main(["score", str(folder), "--workspace", str(shallow)]) == 0
     said = capsys.readouterr()
@@ -148,7 +148,7 @@ def test_one_bright_pixel_leaves_the_score_where_it_is(
         assert abs(plain[f"{method}_calibrated"] - one[f"{method}_calibrated"]) < difference / 3
     assert plain["depth"] == one["depth"] == "12" and plain["clipped"] == 0
     assert one["clipped"] == pytest.approx(1 / values.size)
-    assert any("beyond 12 bits" in note for note in one["notes"])
+    assert any("outside 12 bits" in note for note in one["notes"])
     said = [any(note.startswith("Read as 12 bits") for note in row["notes"]) for row in (plain, one)]
     assert said == [bank == "shallow"] * 2
     if bank == "deep":  # its own depth, whatever the image holds

@@ -44,7 +44,7 @@ def sentence_of(error: BaseException, title: str = "", *, less_memory: str = LES
     name = type(error).__name__
     number = logs.number_of(error, f"{title or 'Something'} failed")
     if not title:
-        return f"An unexpected error occurred ({name}); see error {number} in the log."
+        return f"Something unexpected happened ({name}); see error {number} in the log."
     words = " ".join(str(error).split())[:LONGEST]
     return f"{title} failed ({name}: {words}); see error {number} in the log."
 

@@ -28,11 +28,13 @@ def lose(row: ImageRow, how: str) -> None:
         row.mask.write_bytes(b"")
 
 
-@pytest.mark.parametrize("how", ["lost", "replaced", "empty"])
-def test_a_lost_replaced_or_emptied_file_is_named_and_stops_a_build(workspace, how):
+@pytest.mark.parametrize(
+    ("how", "words"), [("lost", "missing"), ("replaced", "replaced"), ("empty", "empty")]
+)
+def test_a_lost_replaced_or_emptied_file_is_named_and_stops_a_build(workspace, how, words):
     row = one(workspace, "train", "defect")
     lose(row, how)
-    with pytest.raises(BadInput, match=f"{row.id}: its (file|mask) .*{how}.*--without-missing"):
+    with pytest.raises(BadInput, match=f"{row.id}: its (file|mask) .*{words}.*--without-missing"):
         build_bank(workspace)
     assert [finding["what"] for finding in checking.check(workspace) if row.id in finding["what"]]
 

@@ -351,7 +351,7 @@ def _ask_named(named: Any, workspace: Workspace) -> None:
         try:
             named(*values)
         except gr.Error as error:
-            assert "An unexpected error occurred" not in error.message, (
+            assert "Something unexpected happened" not in error.message, (
                 named.__name__,
                 values,
                 error.message,

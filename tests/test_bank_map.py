@@ -261,7 +261,7 @@ def test_an_image_is_found_wherever_its_rows_came_from(workspace, tmp_path):
         assert found.path.is_file() and found.shape == (48, 64)
         x0, y0, x1, y1 = found.boxes[0]
         assert (x0, y0) == (0, 0) and 0 < x1 < 64 and 0 < y1 < 48
-    with pytest.raises(BadInput, match="any more"):
+    with pytest.raises(BadInput, match="no longer in this workspace"):
         bank_map.source_image(workspace, "v1", "nothing")
     with pytest.raises(BadInput, match="patch grid of v1"):
         bank_map.source_image(workspace, "v1", real, [(0, 999)])

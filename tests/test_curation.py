@@ -161,7 +161,7 @@ def test_candidates_are_compared_with_real_defects_of_their_type(workspace, caps
         figures = group["figures"]
         assert group["engine"] == "procedural" and figures["painted"] and figures["real"]
         assert group["verdict"] == ("too few" if figures["own"] is None else group["verdict"])
-        assert "They lie" in group["sentence"] and 0 <= group["gap"] <= 1
+        assert "Paintings lie" in group["sentence"] and 0 <= group["gap"] <= 1
     assert groups
 
 
@@ -308,7 +308,7 @@ def test_a_trimmed_mask_is_what_counts(workspace):
     assert 0 < len(teachers.marked(workspace, first, load_detector(workspace)).rows) < whole
     with pytest.raises(BadInput, match="Nothing of the mask is left"):
         curation.trim(workspace, first.id, ~measured, "Anna")
-    with pytest.raises(BadInput, match="another size"):
+    with pytest.raises(BadInput, match="not the size"):
         curation.trim(workspace, first.id, half[:-1], "Anna")
     curation.undo_last(workspace, "Anna")
     assert np.array_equal(candidates.mask_of(workspace, first), measured)
@@ -461,7 +461,7 @@ def test_a_missed_defect_needs_a_mask_and_an_image_that_is_not_trained_on(worksp
     row, trained = held_back(workspace), workspace.images(split="train", label="defect")[0]
     with pytest.raises(BadInput, match="empty"):
         curation.mark_missed(workspace, row.id, row.path, np.zeros(SHAPE, bool), "Anna")
-    with pytest.raises(BadInput, match="another size"):
+    with pytest.raises(BadInput, match="not the size"):
         curation.mark_missed(workspace, row.id, row.path, np.ones((5, 5), bool), "Anna")
     with pytest.raises(BadInput, match="training image"):
         curation.mark_missed(workspace, trained.id, trained.path, np.ones(SHAPE, bool), "Anna")

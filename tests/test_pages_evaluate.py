@@ -296,7 +296,7 @@ def test_what_only_one_run_has_is_no_difference(workspace: Workspace) -> None:
     assert [item["name"] for item in told["figures"]] == ["PatchCore, image AUROC"]
     assert told["only"] == [["ExDD"], ["ExDD full"]] and told["others"] == []
     asked = {item["name"]: (item["first"], item["second"]) for item in told["settings"]}
-    assert asked["bank version, id"] == ("x", "–") and asked["fusion"] == ("default", "ratio")
+    assert asked["bank version ID"] == ("x", "–") and asked["fusion"] == ("default", "ratio")
     same: Any = compare(Evaluate(workspace), Two(first="one", second="one"))
     assert same["images"] == "" and not same["settings"] + same["figures"]
     for id in ("one", "two"):

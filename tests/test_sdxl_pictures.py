@@ -67,9 +67,9 @@ def test_an_autoencoder_that_computes_no_picture_is_refused_with_a_sentence(
     before = engine.paint(request()).image
     with monkeypatch.context() as patch:
         broken(patch, Decoder, lambda _: True, value)
-        with pytest.raises(BadInput, match="one colour" if value == -2 else "not finite"):
+        with pytest.raises(BadInput, match="single colour" if value == -2 else "not finite"):
             engine.paint(request())
-        with pytest.raises(BadInput, match="one colour" if value == -2 else "not finite"):
+        with pytest.raises(BadInput, match="single colour" if value == -2 else "not finite"):
             list(engine.paint_many([request(seed, painted_together=2) for seed in range(2)]))
     assert np.array_equal(engine.paint(request()).image, before)
 

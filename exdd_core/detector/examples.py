@@ -100,8 +100,8 @@ class PatchSet:
         """Raise BadInput where nothing can be learned from an image, see `without_numbers`."""
         if unknown := [self.images[i].id for i in self.without_numbers()]:
             raise BadInput(
-                f"The network's features of {listed(unknown)} are not finite, so nothing can be learned from "
-                "it; retire it and try again."
+                f"The network's features of {listed(unknown)} are not finite, so no bank can learn from "
+                "them; retire each image named here and try again."
             )
 
     def take(self, numbers: Sequence[int] | np.ndarray) -> PatchSet:

@@ -159,7 +159,7 @@ def judgeable(rows: Sequence[Labelled], read: TestImages) -> tuple[Sequence[Labe
     kept = [i for i in range(len(rows)) if i not in unknown]
     words = "image cannot be judged and is left out", "images cannot be judged and are left out"
     named = listed([rows[i].id for i in sorted(unknown)])
-    said = f"{count(len(unknown), *words)}, as its features are not finite: {named}."
+    said = f"{count(len(unknown), *words)} because of features that are not finite: {named}."
     return [rows[i] for i in kept], read.take(kept), [said]
 
 

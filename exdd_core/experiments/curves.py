@@ -50,8 +50,8 @@ def curves(run: Run) -> dict[str, go.Figure]:
             pr.add_scatter(x=recall, y=precision, **given, line_shape="hv")
         doubt = run.result.get("doubt", {}).get(name, [])
         figures[f"histogram {name}"] = _histogram(scores, labels, doubt[0] if len(doubt) == 1 else None)
-    _axes(roc, "false alarms, share of normal images", "defects found, share")
-    _axes(pr, "defects found, share", "defects among the alarms, share")
+    _axes(roc, "share of normal images that are false alarms", "share of defects found")
+    _axes(pr, "share of defects found", "share of defects among the alarms")
     for figure in (roc, pr):
         figure.update_xaxes(range=[-0.01, 1.01])
         figure.update_yaxes(range=[0, 1.02])
@@ -84,7 +84,7 @@ def _reliability(run: Run, told: Mapping[str, Reliability], things: str) -> go.F
             marker={"size": [5 + 3 * math.log10(n) for n in count], "opacity": 0.7},
             text=[f"{n:,} {things}" for n in count],
         )
-    _axes(figure, "stated probability of a defect", f"defects among these {things}, share")
+    _axes(figure, "stated probability of a defect", f"share of defects among these {things}")
     figure.update_xaxes(range=[-0.02, 1.02])
     figure.update_yaxes(range=[-0.02, 1.05])
     return figure

@@ -24,11 +24,11 @@ METRIC_TITLES = {
 }
 # Settings whose name in the record is not clear.
 SETTINGS = {
-    "rate": "false alarms, share",
+    "rate": "false-alarm rate",
     "fingerprint": "fingerprint of the images",
-    "bank": "bank version, id",
-    "base": "ExDD base, bank version, id",
-    "full": "ExDD full, bank version, id",
+    "bank": "bank version ID",
+    "base": "ExDD base, bank version ID",
+    "full": "ExDD full, bank version ID",
     "changes": "bank's last change",
 }
 # What the paper reports on KSDD2, as shares. Images and backbone differ, so they are shown next to one's own

@@ -165,7 +165,7 @@ def open_folder(workspace: Workspace, path: Path | str) -> str:
     tree = Tree.read(folder)
     if not tree.images:
         told = " ".join(incoming.left_out_sentences(tree))
-        raise BadInput(f"{folder} contains no images; choose one with {FORMATS_TEXT} files. {told}".rstrip())
+        raise BadInput(f"{folder} holds no images; choose one with {FORMATS_TEXT} files. {told}".rstrip())
     kept = [known for known in workspace.setting(FOLDERS, []) if known != str(folder)]
     workspace.set_setting(FOLDERS, [str(folder), *kept][:FOLDERS_KEPT])
     return f"folder:{folder}"

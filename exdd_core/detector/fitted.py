@@ -191,7 +191,7 @@ def unfitted(backbone: Backbone, settings: Settings | None = None, region: Regio
     settings = settings or Settings(backbone=backbone.name)
     if settings.backbone != backbone.name:
         raise BadInput(
-            f"The settings name the backbone {settings.backbone} but {backbone.name} was given; use one."
+            f"The settings name the backbone {settings.backbone} but {backbone.name} was passed; use the same one."
         )
     d = backbone.dimension
     examples = Examples(empty_bank(d), empty_examples(d), empty_examples(d), np.zeros(0, np.float32))

@@ -84,7 +84,7 @@ def restore(archive_file: Path, folder: Path, progress: Progress | None = None) 
     """Unpack an archive as a new workspace, checked before it gets its place. Raises BadInput."""
     progress, folder = progress or Progress(), folder.expanduser().resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise BadInput(f"{folder} is not empty; choose a new folder, so that a backup replaces nothing.")
+        raise BadInput(f"{folder} is not empty; choose a new folder so that nothing is replaced.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     made = folder.parent / f".restoring-{uuid.uuid4().hex[:8]}"
     try:

@@ -365,5 +365,5 @@ def _not_exported(workspace: Workspace, info: DatasetInfo) -> list[str]:
     ]
     lines = [f"Not exported because they are retired: {counted(retired)}."] if retired else []
     if info.roi:
-        lines.append("The region of interest is in region.json, as run lengths: no import reads it.")
+        lines.append("The region of interest is in region.json as run lengths; imports do not read it.")
     return lines

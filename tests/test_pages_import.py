@@ -114,7 +114,7 @@ def test_a_folder_that_says_nothing_is_asked_for(
     visit(page, f"{address}/data")
     look_at(page, tmp_path / "line")
     start = page.locator("#import-start")
-    page.get_by_role("button", name="Choose which images are normal").wait_for()
+    page.get_by_role("button", name="Choose the normal images").wait_for()
     assert not start.is_enabled()
     monday = page.locator(".question", has_text="monday/")
     monday.get_by_role("button", name="Normal images").click()

@@ -86,7 +86,7 @@ function showCrops(pane, first) {
     await over();
   });
   const real = sayer("real", "Real", () => say("real"));
-  const stops = [plain("End and show result", end), plain("Continue later", () => dialog.close())];
+  const stops = [plain("End test", end), plain("Pause", () => dialog.close())];
   sheet(
     page,
     "Real or painted?",

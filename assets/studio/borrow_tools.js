@@ -26,7 +26,7 @@ export function borrowTools({ store }, sources) {
     { class: "st-row" },
     sliderRow(store),
     make("label", { class: "st-check" }, flip, "Flip"),
-    make("label", { class: "st-check", title }, test, "Include masks of the test split"),
+    make("label", { class: "st-check", title }, test, "Test split masks too"),
     plain("Paint on it", () => sources.paintOnIt(), { title: "Continue with brush and eraser" }),
   );
   return [donorStrip(store.get(), sources.lend), row];

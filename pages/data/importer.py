@@ -272,7 +272,7 @@ class Importer:
         label = (
             f"Import {sentences.count(len(preview.records), 'image')}"
             if ready
-            else "Choose which images are normal"
+            else "Choose the normal images"
         )
         return {
             self.summary: summary_html(preview),

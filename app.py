@@ -189,9 +189,9 @@ def serve(workspace: Workspace, host: str, port: int, doors: Doors, tls: Mapping
     address = f"{'https' if tls else 'http'}://{host}:{port}/" + (
         f"?token={doors.token}" if doors.token else ""
     )
-    print(f"ExDD Workbench: {address}  (workspace {workspace.path}; Ctrl+C stops it)", flush=True)
+    print(f"ExDD Workbench: {address}  (workspace {workspace.path}; press Ctrl+C to stop)", flush=True)
     wait()
-    log.info("Stopping: no further job begins, and the running one stops at its next step.")
+    log.info("Stopping: no new jobs start, and the running job stops at its next step.")
     worker.drain(DRAIN)  # one that does not stop in time is queued, and goes on where its results end
     close(app)
     logging.shutdown()
@@ -251,7 +251,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="app.py", description="Serve ExDD Workbench on this machine.")
     default = Path(os.environ.get("EXDD_WORKSPACE") or "data/workspace")
     parser.add_argument(
-        "--workspace", type=Path, default=default, metavar="DIR", help="made if there is none"
+        "--workspace",
+        type=Path,
+        default=default,
+        metavar="DIR",
+        help="workspace folder (created if it does not exist)",
     )
     place_options(parser.add_argument)
     door_options(parser.add_argument)
@@ -284,12 +288,12 @@ def main(arguments: list[str] | None = None) -> int:
             and not any(person.role == "admin" for person in people.listed(workspace))
         ):
             raise BadInput(
-                "Nobody can sign in as admin yet; run 'python -m exdd_core users add NAME --role admin'."
+                "No one can sign in as an admin yet; run 'python -m exdd_core users add NAME --role admin'."
             )
         tls = {"ssl_certfile": options.tls_cert, "ssl_keyfile": options.tls_key, "ssl_verify": False}
         serve(workspace, options.host, options.port, doors, tls if options.tls_cert else {})
     except KeyboardInterrupt:
-        print("Interrupted; nothing half-made was kept.", file=sys.stderr)
+        print("Interrupted; no partial results were kept.", file=sys.stderr)
         return 130
     except Exception as error:
         print(failures.sentence_of(error), file=sys.stderr)
@@ -299,13 +303,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _check_tls(certificate: Path | None, key: Path | None) -> None:
     if (certificate is None) != (key is None):
-        raise BadInput("https needs both --tls-cert and --tls-key.")
+        raise BadInput("HTTPS requires both --tls-cert and --tls-key.")
     if certificate is not None and key is not None:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
         except OSError as error:  # ssl.SSLError is one
             raise BadInput(
-                f"{certificate} and {key} are no certificate and its key in PEM ({error})."
+                f"{certificate} and {key} are not a PEM certificate and its private key ({error})."
             ) from None
 
 

@@ -271,7 +271,7 @@ def test_a_bundle_becomes_a_version_of_another_workspace(
     ran("banks", "export", tmp_path / "again.zip")
     again, first = exdd_core.load(tmp_path / "again.zip"), exdd_core.load(bundle)
     assert [again.score(row.path).score for row in rows] == [first.score(row.path).score for row in rows]
-    assert "becomes active by banks activate v2" in ran("banks", "import", old, *to)
+    assert "to activate it, run banks activate v2" in ran("banks", "import", old, *to)
     second = own.bank("v2")
     assert not second.active and "negative rows" in ran("banks", "compare", "v1", "v2")
     ran("banks", "delete", "v2")

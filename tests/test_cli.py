@@ -88,7 +88,7 @@ def test_a_source_or_workspace_that_cannot_be_leaves_nothing_behind(demo_dataset
     assert not place.exists()
     place.write_text("a letter")
     for command in (["import", demo_dataset], ["banks", "list"], ["doctor"], ["serve"]):
-        assert "is a file; name a folder" in refusal(capsys, *command, "--workspace", place)
+        assert "is a file; specify a folder" in refusal(capsys, *command, "--workspace", place)
     assert place.read_text() == "a letter"
 
 
@@ -102,15 +102,15 @@ def test_a_source_or_workspace_that_cannot_be_leaves_nothing_behind(demo_dataset
         (["import", "nowhere"], "nowhere does not exist"),
         (["import", "nowhere", "--size", "large"], "large"),
         (["import", "nowhere", "--size", "8x8"], "8x8"),
-        (["import", "nowhere", "--keep-aspect"], "goes with --size"),
+        (["import", "nowhere", "--keep-aspect"], "only be used with --size"),
         (["import", "nowhere", "--groups", "by-luck"], "by-luck"),
         (["import", "nowhere", "--name", "../up"], "../up"),
-        (["import", "nowhere", "--role", "pictures"], "write FOLDER=ROLE"),
+        (["import", "nowhere", "--role", "pictures"], "use FOLDER=ROLE"),
         (["import", "nowhere", "--role", "pictures=nice"], "normal, defect, mask, none"),
         (["import", "nowhere", "--depth", "many"], "no bit depth"),
         (["import", "nowhere", "--masks", "white"], "no rule for masks"),
         (["import", "nowhere", "--into", "tiles"], 'no data set "tiles"'),
-        (["import", "nowhere", "--into", "tiles", "--name", "x"], "leave --name and --size out"),
+        (["import", "nowhere", "--into", "tiles", "--name", "x"], "leave out --name and --size"),
         (["datasets"], "required: ACTION"),
         (["datasets", "show"], "import one first"),
         (["datasets", "undo"], "import one first"),
@@ -118,21 +118,21 @@ def test_a_source_or_workspace_that_cannot_be_leaves_nothing_behind(demo_dataset
         (["datasets", "move", "a/b.png", "--split", "train"], 'no image "a/b.png"'),
         (["datasets", "relabel", "a/b.png", "--label", "odd"], "odd"),
         (["datasets", "set", "tiles"], "--depth, --masks, --size or --mm-per-pixel"),
-        (["datasets", "roi", "tiles"], "Say one of"),
-        (["datasets", "roi", "tiles", "--clear", "--threshold", "3"], "Say one of"),
+        (["datasets", "roi", "tiles"], "Specify exactly one of"),
+        (["datasets", "roi", "tiles", "--clear", "--threshold", "3"], "Specify exactly one of"),
         (["datasets", "delete", "tiles"], 'no data set "tiles"'),
         (["build"], "import one first"),
         (["build", "--seed", "-1"], "-1"),
         (["build", "--seed", "9" * 20], "to 4294967295"),
-        (["build", "--negative-ratio", "0"], "'0' is not a share"),
-        (["build", "--positive-ratio", "nan"], "'nan' is not a share"),
+        (["build", "--negative-ratio", "0"], "'0' is not a fraction"),
+        (["build", "--positive-ratio", "nan"], "'nan' is not a fraction"),
         (["build", "--max-real-parts", "many"], "'many' is not a whole number"),
         (["score", "nowhere.png"], "nowhere.png does not exist"),
         (["evaluate"], "build one first"),
         (["evaluate", "--folds", "1"], "'1' is not a whole number from 2"),
         (["evaluate", "--folds", "2"], "import one first"),
-        (["evaluate", "--folds", "2", "--bank", "v1"], "--bank and --folds"),
-        (["evaluate", "--max-real-parts", "3"], "--max-real-parts needs --folds"),
+        (["evaluate", "--folds", "2", "--bank", "v1"], "--bank cannot be combined with --folds"),
+        (["evaluate", "--max-real-parts", "3"], "--max-real-parts requires --folds"),
         (["synthesize", "--prompt", "pits"], "import one first"),
         (["synthesize", "--count", "0"], "'0' is not a whole number from 1"),
         (["synthesize", "--engine", "magic"], "import one first"),
@@ -141,7 +141,7 @@ def test_a_source_or_workspace_that_cannot_be_leaves_nothing_behind(demo_dataset
         (["prompts", "export", "."], "'.' is a folder"),
         (
             ["prompts", "list", "file.json"],
-            "Unrecognized arguments: file.json; python -m exdd_core prompts list",
+            "Unrecognized arguments: file.json; see python -m exdd_core prompts list",
         ),
         (["prompts", "import", "nowhere.json"], "nowhere.json"),
         (["banks"], "required: ACTION"),
@@ -149,20 +149,20 @@ def test_a_source_or_workspace_that_cannot_be_leaves_nothing_behind(demo_dataset
         (["banks", "map"], "--to FILE.csv"),
         (["banks", "map", "--to", "map.png"], "does not end in .csv"),
         (["mark", "missed", "part.png"], "--mask"),
-        (["candidates", "accept", "x", "--all"], "--all means"),
+        (["candidates", "accept", "x", "--all"], "--all cannot be combined"),
         (["candidates", "list", "--engine", "magic"], 'no engine "magic"'),
         (["candidates", "undo", "last"], "'last' is not a whole number"),
         (["runs", "report", "last"], "--to"),
-        (["evaluate", "--seed", "3"], "--seed needs --folds"),
+        (["evaluate", "--seed", "3"], "--seed requires --folds"),
         (["serve", "--port", "0"], "'0' is not a port"),
         (["serve", "--host", "256.1.1.1"], "256.1.1.1"),
         (["serve", "--host", "a" * 300], "is not an address"),
-        (["import", ""], "Nothing is given where a word should stand"),
-        (["score", " "], "Nothing is given where a word should stand"),
-        (["score", "x.png", "--png", ""], "Nothing is given for --png"),
-        (["build", "--dataset="], "Nothing is given for --dataset"),
+        (["import", ""], "An argument is empty"),
+        (["score", " "], "An argument is empty"),
+        (["score", "x.png", "--png", ""], "The value of --png is empty"),
+        (["build", "--dataset="], "The value of --dataset is empty"),
         (["import", "~nobody-of-that-name/x"], "There is no home folder"),
-        (["import", ROOT, "--backbone", "vgg"], "has the backbone efficientnet_lite0 already"),
+        (["import", ROOT, "--backbone", "vgg"], "already has the backbone efficientnet_lite0"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(arguments, words, workspace, capsys):
@@ -183,7 +183,7 @@ def test_sources_that_hold_nothing_are_named(workspace, tmp_path, capsys):
     place = ["--workspace", workspace]
     assert "contains no images" in refusal(capsys, "import", tmp_path / "empty", *place)
     assert "zip" in refusal(capsys, "import", tmp_path / "notes.txt", *place)
-    assert "holds no images" in refusal(capsys, "score", tmp_path / "empty", *place)
+    assert "contains no images" in refusal(capsys, "score", tmp_path / "empty", *place)
 
 
 def test_a_folder_with_other_files_does_not_become_a_workspace(demo_dataset, tmp_path, capsys):
@@ -370,7 +370,7 @@ def test_a_data_set_grows_changes_and_goes_by_commands(workspace, demo_dataset, 
         "wood", "other", "both"
     ]  # fmt: skip
     said = refusal(capsys, "datasets", "delete", "wood", *place)
-    assert 'delete "wood" with its 27 images' in said and "--yes" in said
+    assert 'permanently delete "wood" with its 27 images' in said and "--yes" in said
     assert "was deleted" in spoken(capsys, "datasets", "delete", "wood", "--yes", *place)["sentence"]
     assert [info.name for info in Workspace.open(tmp_path / "w").datasets()] == ["other", "both"]
 
@@ -499,17 +499,17 @@ def test_the_test_split_lends_only_when_told_to_and_then_it_says_so(painted, cap
         (["--engine", "magic", "--prompt", "pits"], 'no engine "magic"'),
         (["--engine", "procedural"], "prompt is empty"),
         (["--prompt", "{pits"], "never closes"),
-        (["--engine", "procedural", "--prompt", "dark \udcff pits"], "bytes that are no text"),
+        (["--engine", "procedural", "--prompt", "dark \udcff pits"], "bytes that are not valid text"),
         (["--prompt", "pits", "--count=--5"], "'--5' is not a whole number"),
         (["--prompt", "pits", "--setting", "feather"], "NAME=VALUE"),
         (["--prompt", "pits", "--setting", "feather=soft"], "Feather"),
         (["--prompt", "pits", "--setting", "nonsense=1"], "nonsense"),
         (["--prompt", "pits", "--masks", "nowhere.png"], "nowhere.png does not exist"),
         (["--prompt", "pits", "--masks", "procedural", "--shape", "star"], "star"),
-        (["--prompt", "pits", "--shape", "spot"], "--shape needs"),
+        (["--prompt", "pits", "--shape", "spot"], "--shape requires"),
         (["--prompt", "pits", "--image", "good/none.png"], "no image"),
         (["--prompt", "pits", "--dataset", "other"], "other"),
-        (["--engine", "procedural", "--prompt", "pits", "--sdxl-model", "x"], "--sdxl-model needs"),
+        (["--engine", "procedural", "--prompt", "pits", "--sdxl-model", "x"], "--sdxl-model requires"),
         (["--engine", "sdxl", "--prompt", "pits", "--sdxl-model", "no/such"], "no/such"),
         (["--saved", "nobody"], 'no prompt "nobody"'),
     ],
@@ -557,12 +557,12 @@ def test_candidates_are_deleted_and_restored(painted, capsys):
     assert cli.main(["candidates", "reject", second, "--who", "Anna", *place]) == 0
     assert cli.main(["candidates", "delete", first, second, *place]) == 0
     said = capsys.readouterr().out
-    assert f"1 candidate deleted. Left as they are, being decided on or deleted: {second}." in said
+    assert f"1 candidate deleted. Left unchanged because already decided on or deleted: {second}." in said
     assert candidates.get(Workspace.open(painted), first).status == "deleted"
     assert "candidates undo" in refusal(capsys, "candidates", "delete", first, second, *place)
     assert "no candidate" in refusal(capsys, "candidates", "restore", first, "x", *place)
     assert cli.main(["candidates", "restore", first, second, *place]) == 0
-    assert f"1 candidate restored. Left as they are, not being deleted: {second}." in capsys.readouterr().out
+    assert f"1 candidate restored. Left unchanged because not deleted: {second}." in capsys.readouterr().out
     assert candidates.get(Workspace.open(painted), first).status == "pending"
     assert "--status deleted" in refusal(capsys, "candidates", "restore", first, *place)
 
@@ -592,7 +592,7 @@ def test_prompts_go_out_and_come_in(painted, tmp_path, capsys):
     ended = len(result("jobs", "list")["jobs"])
     assert result("jobs", "clear") == {"cleared": ended} and ended and result("jobs", "list") == {"jobs": []}
     file.write_bytes(b"\xff\xfe")
-    assert "no text file" in refusal(capsys, "prompts", "import", file, "--workspace", painted)
+    assert "not a text file" in refusal(capsys, "prompts", "import", file, "--workspace", painted)
 
 
 @pytest.mark.slow

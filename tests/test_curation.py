@@ -756,7 +756,7 @@ def test_the_command_line_decides_by_the_same_rules(workspace, command):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("accept",), "Say which candidates"),
+        (("accept",), "Specify the candidates"),
         (("accept", "nobody"), "no candidate"),
         (("undo", "nobody"), "number"),
         (("list", "--sort", "beauty"), "sorted by"),

@@ -110,7 +110,7 @@ def test_a_worse_version_is_held_back_and_says_by_which_images(
     built = json.loads(out.splitlines()[-1])
     assert not built["active"] and own.bank().id == active
     assert f"{built['name']} is held back" in built["held"] and plain.id in built["lines"][0]
-    assert f"banks activate {built['name']} --anyway makes it active all the same." in err
+    assert f"To activate it nevertheless, run banks activate {built['name']} --anyway." in err
     assert built["held"] in (said := outcome_of(jobs.listed(own)[0]).said) and "Activate on Banks" in said
     curation.undo_last(own, "Anna")
     next((own.path / "masks").glob("*")).unlink()  # what was left out is said

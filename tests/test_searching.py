@@ -119,9 +119,9 @@ def test_a_search_ends_where_nothing_is_of_use(
 
 def test_mistakes_are_sentences(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     for words, sentence in (
-        (["--vary", "strength=0.5,1"], "--vary needs --search."),
-        (["--search", "--each"], "give one of the two"),
-        (["--search", "--vary", "strength"], "is no NAME=A,B; write it like --vary strength=0.5,1."),
+        (["--vary", "strength=0.5,1"], "--vary requires --search."),
+        (["--search", "--each"], "use only one of the two"),
+        (["--search", "--vary", "strength"], "is not in the form NAME=A,B, such as --vary strength=0.5,1."),
         (["--search", "--vary", "colour=red,blue"], '"colour" cannot be compared'),
     ):
         told = ["synthesize", "--engine", "procedural", "--prompt", "scratch", *words]

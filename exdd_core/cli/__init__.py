@@ -95,18 +95,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BadInput as error:
         return _refuse(str(error))
     except (KeyboardInterrupt, Cancelled):
-        print("Interrupted; nothing half-made was kept.", file=sys.stderr)
+        print("Interrupted; no partial results were kept.", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output has ended, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except UnicodeEncodeError:
         return _refuse(
-            "A word or a file's name holds bytes that are no text; rename the file, or write the word anew."
+            "An argument or a file name contains bytes that are not valid text; rename the file or retype the argument."
         )
     except RuntimeError as error:
         if "home directory" in str(error):  # pathlib's message for an unknown ~user
-            return _refuse("There is no home folder of that name; write the whole path instead of ~.")
+            return _refuse("There is no home folder with that name; use the full path instead of ~.")
         return _fail(error)
     except Exception as error:
         return _fail(error)
@@ -134,8 +134,8 @@ def _check_empty(words: Sequence[str]) -> None:
         ends = word.startswith("--") and word.endswith("=")
         name = word[:-1] if ends else before
         if (ends or not word.strip()) and name not in MAY_BE_EMPTY:
-            what = f"for {name}" if name.startswith("--") else "where a word should stand"
-            raise BadInput(f"Nothing is given {what}; say what is meant, or leave it out.")
+            what = f"The value of {name}" if name.startswith("--") else "An argument"
+            raise BadInput(f"{what} is empty; specify a value or leave it out.")
 
 
 def _refuse(sentence: str, code: int = 2) -> int:
@@ -168,7 +168,7 @@ def _strict(value: Any) -> Any:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise BadInput(f"{message[0].upper()}{message[1:]}; {self.prog} --help lists what can be given.")
+        raise BadInput(f"{message[0].upper()}{message[1:]}; see {self.prog} --help.")
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
@@ -179,9 +179,18 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     """
     none = argparse.SUPPRESS
     common = _Parser(add_help=False)
-    common.add_argument("--workspace", type=folder, metavar="DIR", default=none, help=f"default: {_place()}")
     common.add_argument(
-        "--json", action="store_true", default=none, help="the result as the last line of standard output"
+        "--workspace",
+        type=folder,
+        metavar="DIR",
+        default=none,
+        help=f"workspace folder (default: {_place()})",
+    )
+    common.add_argument(
+        "--json",
+        action="store_true",
+        default=none,
+        help="print the result as JSON, in the last line of standard output",
     )
 
     def add(parsers: Any, name: str, said: str) -> argparse.ArgumentParser:
@@ -201,7 +210,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
             if options and name in words:
                 options(below.add_argument)
 
-    said = "ExDD Workbench without a browser."
+    said = "Use ExDD Workbench from the command line."
     parser = _Parser(prog="python -m exdd_core", parents=[common], description=said, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"ExDD Workbench {__version__}")
     add_all(parser, "COMMAND", COMMANDS)

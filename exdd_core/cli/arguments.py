@@ -55,7 +55,9 @@ def bank_options(add: Add) -> None:
 
 def without_missing_option(add: Add) -> None:
     add(
-        "--without-missing", action="store_true", help="go on without images whose files are lost or replaced"
+        "--without-missing",
+        action="store_true",
+        help="continue without images whose files are missing or were replaced",
     )
 
 
@@ -85,7 +87,7 @@ def model_size(options: argparse.Namespace) -> Size | None:
 
     if options.keep_aspect and not options.size:
         raise BadInput(
-            "--keep-aspect goes with --size; say the size that images are fitted into, such as 256x256."
+            "--keep-aspect can only be used with --size; specify the size to fit images into, such as 256x256."
         )
     return Size.parse(options.size, options.keep_aspect) if options.size else None
 
@@ -105,13 +107,13 @@ def share(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a share above 0 and up to 1")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a fraction above 0 and up to 1")
     return value
 
 
 def folder(text: str) -> Path:
     if Path(text).is_file():
-        raise argparse.ArgumentTypeError(f"'{text}' is a file; name a folder")
+        raise argparse.ArgumentTypeError(f"'{text}' is a file; specify a folder")
     return Path(text)
 
 
@@ -120,7 +122,7 @@ def new_file(*suffixes: str) -> Any:
 
     def parse(text: str) -> Path:
         if Path(text).is_dir():
-            raise argparse.ArgumentTypeError(f"'{text}' is a folder; name a file in it")
+            raise argparse.ArgumentTypeError(f"'{text}' is a folder; specify a file in it")
         if suffixes and Path(text).suffix.lower() not in suffixes:
             raise argparse.ArgumentTypeError(f"'{text}' does not end in {' or '.join(suffixes)}")
         return Path(text)
@@ -129,7 +131,12 @@ def new_file(*suffixes: str) -> Any:
 
 
 def who_option(add: Add) -> None:
-    add("--who", default=user(), metavar="NAME", help="who decides; default: you")
+    add(
+        "--who",
+        default=user(),
+        metavar="NAME",
+        help="name to record for this action (default: your user name)",
+    )
 
 
 def user() -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # commands import what they need when they run, so that --hel
 
 
 def list_banks(options: argparse.Namespace) -> dict[str, list[bank_answers.BankRow]]:
-    """List the versions there are: rows of both banks, changes since, the last measurement, who built it."""
+    """List bank versions with the rows of both banks, later changes, the last measurement, and who built them."""
     from exdd_core.banks import compare
 
     workspace = open_workspace(options)
@@ -53,14 +53,14 @@ def list_banks(options: argparse.Namespace) -> dict[str, list[bank_answers.BankR
         )
     if not options.json:
         print(
-            f"{'version':<8} {'made':<20} {'normal':>8} {'defect':>7} {'changes':>8} {'AUROC':>6}  {'by':<12} data set"
+            f"{'version':<8} {'built':<20} {'normal':>8} {'defect':>7} {'changes':>8} {'AUROC':>6}  {'by':<12} data set"
         )
         for row in rows:
             auroc = row["measured"].metrics["image_auroc"] if row["measured"] else None
             rows_of = f"{row['rows']['negative']:>8} {row['rows']['positive']:>7} {row['changes']:>8}"
             shown = "-" if auroc is None else f"{auroc:.3f}"
             marks = (", active" if row["active"] else "") + (", pinned" if row["pinned"] else "")
-            called = f', called "{row["called"]}"' if row["called"] else ""
+            called = f', named "{row["called"]}"' if row["called"] else ""
             print(
                 f"{row['name']:<8} {row['created'][:19]:<20} {rows_of} {shown:>6}  "
                 f"{row['who'] or row['made_for'] or '-':<12} {row['dataset']}, state {row['state']}{marks}"
@@ -70,11 +70,11 @@ def list_banks(options: argparse.Namespace) -> dict[str, list[bank_answers.BankR
 
 
 def compare_options(add: Add) -> None:
-    add("versions", nargs=2, metavar="VERSION", help="two versions, such as v3 v4")
+    add("versions", nargs=2, metavar="VERSION", help="two bank versions, such as v3 v4")
 
 
 def compare_banks(options: argparse.Namespace) -> bank_answers.BanksCompared:
-    """Compare two versions: rows, images, radius, measurements, settings, and the images only one of them has."""
+    """Compare two versions: rows, images, radius, measurements, settings, and the images that only one of them has."""
     from exdd_core.banks import compare
 
     found = compare.compare(open_workspace(options), *options.versions)
@@ -110,15 +110,15 @@ def _pairs(found: Comparison) -> dict[str, list[object]]:
 
 
 def one_version(add: Add) -> None:
-    add("version", metavar="VERSION", help="such as v3")
+    add("version", metavar="VERSION", help="bank version, such as v3")
 
 
 def version_or_active(add: Add) -> None:
-    add("version", nargs="?", metavar="VERSION", help="such as v3; default: the active one")
+    add("version", nargs="?", metavar="VERSION", help="bank version, such as v3 (default: the active one)")
 
 
 def bank_state(options: argparse.Namespace) -> bank_answers.BankState:
-    """Say whether a version should be built again, and why."""
+    """Tell whether a version should be rebuilt, and why."""
     from exdd_core.banks import drift
     from exdd_core.workspace import dataset_changes
 
@@ -139,7 +139,7 @@ def bank_state(options: argparse.Namespace) -> bank_answers.BankState:
 
 
 def align_bank(options: argparse.Namespace) -> bank_answers.BankAligned:
-    """Bring the active version in line with what is accepted now, as after rolling back to an older one."""
+    """Bring the active version in line with the current decisions, for example after a rollback."""
     from exdd_core.curation import aligning
 
     workspace = open_workspace(options)
@@ -154,11 +154,11 @@ def align_bank(options: argparse.Namespace) -> bank_answers.BankAligned:
 
 def activate_options(add: Add) -> None:
     one_version(add)
-    add("--anyway", action="store_true", help="though it fails marked images or its figures fell")
+    add("--anyway", action="store_true", help="even if it fails marked images or its figures got worse")
 
 
 def activate_bank(options: argparse.Namespace) -> bank_answers.BankSaid:
-    """Make a version the active one, unless it fails images that were marked."""
+    """Activate a version, unless it fails marked images or its figures got worse."""
     from exdd_core.curation.releasing import release
 
     workspace = open_workspace(options)
@@ -166,12 +166,12 @@ def activate_bank(options: argparse.Namespace) -> bank_answers.BankSaid:
     for line in found.lines if found else ():
         say(line)
     if found and found.holds:
-        raise BadInput(f"{found.sentence} --anyway makes it active all the same.")
-    return _of_bank(workspace.bank(), "is active now.", options)
+        raise BadInput(f"{found.sentence} Use --anyway to activate it nevertheless.")
+    return _of_bank(workspace.bank(), "is now active.", options)
 
 
 def roll_back(options: argparse.Namespace) -> bank_answers.BankSaid:
-    """Make the version active again that was active before."""
+    """Activate the previously active version again."""
     from exdd_core.workspace import versions
 
     workspace = open_workspace(options)
@@ -179,7 +179,7 @@ def roll_back(options: argparse.Namespace) -> bank_answers.BankSaid:
 
 
 def pin_bank(options: argparse.Namespace) -> bank_answers.BankSaid:
-    """Pin a version: it cannot be deleted."""
+    """Pin a version, so that it cannot be deleted."""
     from exdd_core.workspace import versions
 
     workspace = open_workspace(options)
@@ -188,36 +188,36 @@ def pin_bank(options: argparse.Namespace) -> bank_answers.BankSaid:
 
 
 def unpin_bank(options: argparse.Namespace) -> bank_answers.BankSaid:
-    """Let a pinned version be deleted again."""
+    """Unpin a version, so that it can be deleted again."""
     from exdd_core.workspace import versions
 
     workspace = open_workspace(options)
     versions.pin_bank(workspace, options.version, False)
-    return _of_bank(workspace.bank(options.version), "is not pinned any more.", options)
+    return _of_bank(workspace.bank(options.version), "is no longer pinned.", options)
 
 
 def rename_options(add: Add) -> None:
     one_version(add)
-    add("name", metavar="NAME", help='a name for people beside its own; "" takes it away')
+    add("name", metavar="NAME", help='display name in addition to its own; "" removes it')
 
 
 def rename_bank(options: argparse.Namespace) -> bank_answers.BankSaid:
-    """Give a version a name for people."""
+    """Give a version a display name."""
     from exdd_core.workspace import versions
 
     bank = versions.rename_bank(open_workspace(options), options.version, options.name)
     return _of_bank(
-        bank, f'is called "{bank.called}" now.' if bank.called else "has no other name now.", options
+        bank, f'is now named "{bank.called}".' if bank.called else "no longer has another name.", options
     )
 
 
 def remove_options(add: Add) -> None:
     one_version(add)
-    add("--yes", action="store_true", help="delete it though a measurement or a job needs it")
+    add("--yes", action="store_true", help="delete it even if a measurement or a job needs it")
 
 
 def remove_bank(options: argparse.Namespace) -> bank_answers.BankSaid:
-    """Delete a version and its changes; one that a measurement or a job needs only with --yes."""
+    """Delete a version and its changes; requires --yes if a measurement or a job needs it."""
     from exdd_core import jobs
     from exdd_core.workspace import versions
 
@@ -225,9 +225,9 @@ def remove_bank(options: argparse.Namespace) -> bank_answers.BankSaid:
     bank = workspace.bank(options.version)
     needed = jobs.needing(workspace, bank.id)
     if needed and not options.yes:
-        raise BadInput(f"{bank.name} is still needed: {needed} Add --yes to delete it all the same.")
+        raise BadInput(f"{bank.name} is still needed: {needed} Add --yes to delete it anyway.")
     versions.delete_bank(workspace, bank.id)
-    return _of_bank(bank, "is deleted.", options)
+    return _of_bank(bank, "was deleted.", options)
 
 
 def _of_bank(bank: BankVersion, said: str, options: argparse.Namespace) -> bank_answers.BankSaid:
@@ -241,7 +241,7 @@ def rebuild_options(add: Add) -> None:
 
 
 def rebuild_bank(options: argparse.Namespace) -> bank_answers.BankRebuilt:
-    """Build a version anew by its settings, of all that is known and decided now."""
+    """Rebuild a version with its settings, from the current images and decisions."""
     from exdd_core import jobs
     from exdd_core.banks.options import rebuild_spec
 
@@ -250,7 +250,7 @@ def rebuild_bank(options: argparse.Namespace) -> bank_answers.BankRebuilt:
     spec = rebuild_spec(workspace, bank.id, options.who).to_json()
     made: Built = jobs.run_here(workspace, "build", f"Rebuilding {bank.name}", spec, progress())
     active = "it is active" if made["active"] else "it is not active"
-    said = f"Built {made['name']} from what is known and decided now; {active}."
+    said = f"Built {made['name']} from the current images and decisions; {active}."
     answer: bank_answers.BankRebuilt = {**made, "rebuilt": bank.name, "sentence": said}
     say_held(made)
     return print_result(said, answer, options)
@@ -258,11 +258,11 @@ def rebuild_bank(options: argparse.Namespace) -> bank_answers.BankRebuilt:
 
 def blame_options(add: Add) -> None:
     version_or_active(add)
-    add("--most", type=at_least(1), default=10, metavar="N", help="images to list; default: 10")
+    add("--most", type=at_least(1), default=10, metavar="N", help="maximum number of images (default: 10)")
 
 
 def blame_images(options: argparse.Namespace) -> bank_answers.BankBlamed:
-    """List the bank images that cause marked misses and false alarms, suspicious good images first."""
+    """List the bank images that cause marked misses and false alarms, suspicious normal images first."""
     from exdd_core.curation import blaming
 
     found = blaming.blame(open_workspace(options), options.version)
@@ -277,15 +277,13 @@ def blame_images(options: argparse.Namespace) -> bank_answers.BankBlamed:
 
 
 def drop_options(add: Add) -> None:
-    add(
-        "image", metavar="IMAGE", help="id of an image or a candidate, as banks compare and banks map show it"
-    )
-    add("--side", default="positive", choices=("positive", "negative"), help="which bank; default: positive")
+    add("image", metavar="IMAGE", help="image or candidate id, as shown by banks compare and banks map")
+    add("--side", default="positive", choices=("positive", "negative"), help="which bank (default: positive)")
     who_option(add)
 
 
 def drop_image(options: argparse.Namespace) -> bank_answers.ImageDropped:
-    """Take an image's rows out of a bank of the active version."""
+    """Remove an image's rows from a bank of the active version."""
     from exdd_core.curation import aligning
 
     workspace = open_workspace(options)
@@ -299,12 +297,12 @@ def drop_image(options: argparse.Namespace) -> bank_answers.ImageDropped:
 
 
 def put_back_options(add: Add) -> None:
-    add("image", metavar="IMAGE", help="id of the image that was dropped")
+    add("image", metavar="IMAGE", help="id of the dropped image")
     who_option(add)
 
 
 def put_back_image(options: argparse.Namespace) -> bank_answers.ImagePutBack:
-    """Put an image back that was dropped, with the rows it had."""
+    """Put a dropped image back, with the rows it had."""
     from exdd_core.curation import aligning
 
     workspace = open_workspace(options)
@@ -314,13 +312,13 @@ def put_back_image(options: argparse.Namespace) -> bank_answers.ImagePutBack:
 
 
 def export_options(add: Add) -> None:
-    add("file", type=new_file(".zip"), metavar="FILE.zip", help="the bundle to write")
-    add("version", nargs="?", metavar="VERSION", help="such as v3; default: the active one")
-    add("--int8", action="store_true", help="quantize its network, and measure what that costs and saves")
+    add("file", type=new_file(".zip"), metavar="FILE.zip", help="bundle to write")
+    version_or_active(add)
+    add("--int8", action="store_true", help="quantize its network, and measure the costs and savings")
 
 
 def export_bundle(options: argparse.Namespace) -> Written:
-    """Write a version as a bundle, which scores images elsewhere without PyTorch: exdd-score FILE.zip IMAGES."""
+    """Export a version as a bundle that scores images elsewhere without PyTorch: exdd-score FILE.zip IMAGES."""
     from exdd_core.bundle import writing
 
     options.file.parent.mkdir(parents=True, exist_ok=True)
@@ -331,36 +329,34 @@ def export_bundle(options: argparse.Namespace) -> Written:
 
 
 def import_options(add: Add) -> None:
-    add(
-        "file", type=Path, metavar="FILE", help="a bundle of banks export, or a .ckpt of anomalib's PatchCore"
-    )
-    add("--dataset", metavar="NAME", help="that it is to judge; default: the one named as the bundle's")
+    add("file", type=Path, metavar="FILE", help="bundle from banks export, or .ckpt of anomalib's PatchCore")
+    add("--dataset", metavar="NAME", help="data set to judge (default: the one named like the bundle's)")
     who_option(add)
 
 
 def import_bundle(options: argparse.Namespace) -> bank_answers.BankSaid:
-    """Make a bundle a version here, or the bank of an anomalib checkpoint, once it is known to be the same network."""
+    """Import a bundle as a version, or the bank of an anomalib checkpoint if its network is the same as here."""
     from exdd_core.bundle import importing
 
     workspace = open_workspace(options)
     made = importing.import_bundle(workspace, options.file, options.dataset, options.who, progress())
-    active = "is active" if made.active else f"becomes active by banks activate {made.name}"
-    return _of_bank(made, f"came from {made.imported}; it {active}.", options)
+    active = "it is active" if made.active else f"to activate it, run banks activate {made.name}"
+    return _of_bank(made, f"was imported from {made.imported}; {active}.", options)
 
 
 def map_options(add: Add) -> None:
     version_or_active(add)
-    add("--method", default="pca", choices=("pca", "umap"), help="default: pca; umap takes a minute")
-    add("--to", type=new_file(".csv"), metavar="FILE", help="the .csv file; --json needs none")
+    add("--method", default="pca", choices=("pca", "umap"), help="umap takes a minute (default: pca)")
+    add("--to", type=new_file(".csv"), metavar="FILE", help=".csv file to write; optional with --json")
 
 
 def map_bank(options: argparse.Namespace) -> bank_answers.BankMapped:
-    """Lay both banks out on a map and write the place and origin of every row."""
+    """Project both banks onto a map, and write the position and origin of every row."""
     from exdd_core import extras, jobs
     from exdd_core.banks import bank_map
 
     if not options.to and not options.json:
-        raise BadInput("Say where the map goes: --to FILE.csv, or --json.")
+        raise BadInput("Specify where to write the map: --to FILE.csv, or --json.")
     workspace = open_workspace(options)
     bank = workspace.bank(options.version)
     if options.method == "umap" and not bank_map.has_umap(workspace, bank.id):
@@ -376,7 +372,7 @@ def map_bank(options: argparse.Namespace) -> bank_answers.BankMapped:
 
 
 BANKS = Group(
-    "Bank versions",
+    "Manage bank versions",
     {
         "list": (list_banks, None),
         "compare": (compare_banks, compare_options),

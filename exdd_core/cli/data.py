@@ -30,30 +30,44 @@ if TYPE_CHECKING:  # commands import what they need when they run, so that --hel
 
 
 def import_options(add: Add) -> None:
-    add("source", type=Path, help="a folder or a zip file")
-    add("--name", help="of the data set; default: the source's name")
-    add("--into", metavar="NAME", help="a data set that is there and gets the images that are new")
-    add("--layout", default="auto", help="its name; one that there is not lists them all; default: auto")
-    add("--size", metavar="WxH", help="what banks are built at, width x height; default: the layout's")
+    add("source", type=Path, help="folder or zip file to import")
+    add("--name", help="name of the data set (default: the source's name)")
+    add("--into", metavar="NAME", help="existing data set to add the new images to")
+    add(
+        "--layout",
+        default="auto",
+        help="name of the layout; an unknown name lists all of them (default: auto)",
+    )
+    add("--size", metavar="WxH", help="size that banks are built at, width x height (default: the layout's)")
     add("--keep-aspect", action="store_true", help="letterbox images into --size instead of stretching them")
-    add("--groups", metavar="RULE", help="plain folders: subfolder, csv:FILE or pattern:REGEX")
+    add(
+        "--groups",
+        metavar="RULE",
+        help="for plain folders, how images are grouped: subfolder, csv:FILE or pattern:REGEX",
+    )
     add(
         "--role",
         action="append",
         default=[],
         metavar="FOLDER=ROLE",
-        help="plain folders: what one holds, normal, defect, mask or none; may be repeated",
+        help="for plain folders, what a folder contains: normal, defect, mask or none; may be repeated",
     )
     add(
-        "--depth", metavar="BITS", help="of images with more than 8 bits: 10, 12, 14, 16, or values: 100-3000"
+        "--depth",
+        metavar="BITS",
+        help="depth of images with more than 8 bits: 10, 12, 14, 16, or a range of values such as 100-3000",
     )
-    add("--masks", metavar="RULE", help="what of a mask is defect: labels, above:N, inverted behind either")
-    add("--backbone", metavar="NAME", help="of a workspace that is made now; default: auto")
+    add(
+        "--masks",
+        metavar="RULE",
+        help="mask values that mean defect: labels or above:N, either followed by inverted if needed",
+    )
+    add("--backbone", metavar="NAME", help="backbone of a new workspace (default: auto)")
     who_option(add)
 
 
 def import_(options: argparse.Namespace) -> dataset_answers.DatasetImported:
-    """Copy a data set (a folder or a zip file) into the workspace, making the workspace if there is none."""
+    """Copy a data set (a folder or a zip file) into the workspace, which is created if it does not exist."""
     from exdd_core import jobs
     from exdd_core.jobs.specs import ImportSpec
     from exdd_core.workspace.imports import dataset_name
@@ -62,7 +76,7 @@ def import_(options: argparse.Namespace) -> dataset_answers.DatasetImported:
     choices = _choices(options)
     if options.into and (options.name or size):
         raise BadInput(
-            "--into brings images to a data set that has a name and a size; leave --name and --size out."
+            "--into adds images to a data set that already has a name and a size; leave out --name and --size."
         )
     source = options.source.expanduser().absolute()
     if not options.into:
@@ -75,9 +89,9 @@ def import_(options: argparse.Namespace) -> dataset_answers.DatasetImported:
     info = workspace.dataset(result["dataset"])
     if not options.json:
         if into:
-            print("\n".join([*result["sentences"], f'"{info.called}" is in state {info.state} now:']))
+            print("\n".join([*result["sentences"], f'"{info.called}" is now in state {info.state}:']))
         else:
-            done = "Imported" if result["changed"] else "Nothing changed: already there as"
+            done = "Imported" if result["changed"] else "Nothing changed: already imported as"
             print(f'{done} "{info.name}": {info.title}.')
         print("\n".join(info.report["sentences"]))
     joined: dataset_answers.JoinedFiles = {}
@@ -112,7 +126,7 @@ def _choices(options: argparse.Namespace) -> Choices:
         folder, equals, role = text.rpartition("=")
         if not equals or not folder.strip() or role not in ROLES:
             raise BadInput(
-                f'"{text}" does not say what a folder holds; write FOLDER=ROLE, with {", ".join(ROLES)} as the role.'
+                f'"{text}" does not say what a folder contains; use FOLDER=ROLE, with one of {", ".join(ROLES)}.'
             )
         roles[folder] = role
     return Choices(
@@ -133,15 +147,15 @@ def _workspace_for(options: argparse.Namespace, source: Path) -> Workspace:
         workspace = Workspace.open(options.workspace)
         if options.backbone not in (None, "auto", workspace.backbone_name):
             raise BadInput(
-                f"This workspace has the backbone {workspace.backbone_name} already; --backbone is for one that is "
-                "made now, so leave it out or choose another --workspace."
+                f"This workspace already has the backbone {workspace.backbone_name}; --backbone applies only to a new "
+                "workspace, so leave it out or choose another --workspace."
             )
         return workspace
     if options.into:
         return open_workspace(options)  # raises, because there is none
     in_archive(source)  # raises for a missing source before a workspace is made
     workspace = Workspace.create(options.workspace, options.backbone or "auto")
-    say(f"Made the workspace {workspace.path}. Backbone: {workspace.setting('backbone_reason')}")
+    say(f"Created the workspace {workspace.path}. Backbone: {workspace.setting('backbone_reason')}")
     return workspace
 
 
@@ -191,7 +205,7 @@ def say_held(made: Built) -> None:
     if made.get("held"):
         for line in made["lines"]:
             say(line)
-        say(f"{made['held']} banks activate {made['name']} --anyway makes it active all the same.")
+        say(f"{made['held']} To activate it nevertheless, run banks activate {made['name']} --anyway.")
 
 
 def _shown(value: object) -> str:

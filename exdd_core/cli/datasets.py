@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # commands import what they need when they run, so that --hel
 
 
 def list_datasets(options: argparse.Namespace) -> dict[str, list[dataset_answers.DatasetRow]]:
-    """List the data sets there are: images, state, layout."""
+    """List data sets with their images, state and layout."""
     workspace = open_workspace(options)
     active = workspace.setting("active_dataset")
     rows: list[dataset_answers.DatasetRow] = [
@@ -59,7 +59,7 @@ def _summary(info: DatasetInfo) -> dataset_answers.Summary:
 
 
 def one_or_active(add: Add) -> None:
-    add("name", nargs="?", metavar="NAME", help="of the data set; default: the active one")
+    add("name", nargs="?", metavar="NAME", help="name of the data set (default: the active one)")
 
 
 def show_dataset(options: argparse.Namespace) -> dataset_answers.DatasetShown:
@@ -75,7 +75,7 @@ def show_dataset(options: argparse.Namespace) -> dataset_answers.DatasetShown:
         print("\n".join(info.report["sentences"]))
         print(f"Used by: {used.sentence or 'nothing yet'}.")
         for change in changes:
-            undone = " (taken back)" if change.undone else ""
+            undone = " (undone)" if change.undone else ""
             print(f"{change.state:>5}  {change.created[:19]}  {change.who:<12} {change.sentence}{undone}")
     return {
         **_summary(info),
@@ -94,17 +94,17 @@ def _changed(changed: Changed, options: argparse.Namespace) -> Changed:
 
 
 def images_options(add: Add) -> None:
-    add("images", nargs="+", metavar="IMAGE", help="ids of images, or their files")
+    add("images", nargs="+", metavar="IMAGE", help="image ids or files")
     who_option(add)
 
 
 def move_options(add: Add) -> None:
     images_options(add)
-    add("--split", required=True, choices=("train", "test"), help="the side to move them to")
+    add("--split", required=True, choices=("train", "test"), help="side of the split to move them to")
 
 
 def move(options: argparse.Namespace) -> Changed:
-    """Move images to a side of the split, each with all images of its part."""
+    """Move images to a side of the split, each together with all images of its part."""
     from exdd_core.workspace import dataset_changes
 
     return _of_images(
@@ -117,13 +117,18 @@ def move(options: argparse.Namespace) -> Changed:
 
 def relabel_options(add: Add) -> None:
     images_options(add)
-    add("--label", required=True, choices=("normal", "defect"), help="what they show")
-    add("--type", default="", metavar="TYPE", help="the defect's type")
-    add("--mask", type=Path, metavar="FILE", help="of one image: as large as it is, white on the defect")
+    add("--label", required=True, choices=("normal", "defect"), help="what the images show")
+    add("--type", default="", metavar="TYPE", help="defect type")
+    add(
+        "--mask",
+        type=Path,
+        metavar="FILE",
+        help="for a single image: mask of the same size, white on the defect",
+    )
 
 
 def relabel(options: argparse.Namespace) -> Changed:
-    """Call images normal or defective, or give a defective one its mask."""
+    """Label images as normal or defective, or give a defective image its mask."""
     from exdd_core.datasets import incoming
     from exdd_core.workspace import dataset_changes
 
@@ -141,7 +146,7 @@ def relabel(options: argparse.Namespace) -> Changed:
 
 
 def retire(options: argparse.Namespace) -> Changed:
-    """Let images count no more, in no bank and no figure."""
+    """Retire images, so that they no longer count in any bank or figure."""
     from exdd_core.workspace import dataset_changes
 
     return _of_images(
@@ -151,7 +156,7 @@ def retire(options: argparse.Namespace) -> Changed:
 
 
 def restore(options: argparse.Namespace) -> Changed:
-    """Let retired images count again."""
+    """Restore retired images, so that they count again."""
     from exdd_core.workspace import dataset_changes
 
     return _of_images(
@@ -166,20 +171,20 @@ def undo_options(add: Add) -> None:
 
 
 def undo(options: argparse.Namespace) -> Changed:
-    """Take the last change of a data set back."""
+    """Undo the last change to a data set."""
     from exdd_core.workspace import dataset_changes
 
     return _changed(dataset_changes.undo(open_workspace(options), options.name, options.who), options)
 
 
 def rename_options(add: Add) -> None:
-    add("name", metavar="OLD", help="the data set")
-    add("new", metavar="NEW", help="what it is called from now on")
+    add("name", metavar="OLD", help="current name of the data set")
+    add("new", metavar="NEW", help="new name of the data set")
     who_option(add)
 
 
 def rename(options: argparse.Namespace) -> Changed:
-    """Give a data set another name; both names are understood from then on."""
+    """Rename a data set; the old name also remains valid."""
     from exdd_core.workspace import dataset_settings
 
     changed = dataset_settings.rename(open_workspace(options), options.name, options.new, options.who)
@@ -187,14 +192,14 @@ def rename(options: argparse.Namespace) -> Changed:
 
 
 def rename_type_options(add: Add) -> None:
-    add("name", metavar="NAME", help="the data set")
-    add("old", metavar="OLD", help="a type of defect that images of it have")
-    add("new", metavar="NEW", help="what it is called from now on")
+    add("name", metavar="NAME", help="name of the data set")
+    add("old", metavar="OLD", help="defect type of some of its images")
+    add("new", metavar="NEW", help="new name of the defect type")
     who_option(add)
 
 
 def rename_type(options: argparse.Namespace) -> Changed:
-    """Give a type of defect another name, on all images of a data set; undo takes it back."""
+    """Rename a defect type on all images of a data set; datasets undo reverts this."""
     from exdd_core.workspace import dataset_settings
 
     workspace = open_workspace(options)
@@ -204,23 +209,36 @@ def rename_type(options: argparse.Namespace) -> Changed:
 
 def set_options(add: Add) -> None:
     add("name", metavar="NAME", help="the data set")
-    add("--depth", metavar="BITS", help="8, 10, 12, 14, 16, or the values of black and white: 100-3000")
-    add("--masks", metavar="RULE", help="labels, above:N, or either with inverted behind it")
-    add("--size", metavar="WxH", help="what banks are built at, width x height")
+    add(
+        "--depth",
+        metavar="BITS",
+        help="depth: 8, 10, 12, 14, 16, or the values of black and white, such as 100-3000",
+    )
+    add(
+        "--masks",
+        metavar="RULE",
+        help="mask values that mean defect: labels or above:N, either followed by inverted if needed",
+    )
+    add("--size", metavar="WxH", help="size that banks are built at, width x height")
     add("--keep-aspect", action="store_true", help="letterbox images into --size instead of stretching them")
-    add("--mm-per-pixel", type=float, metavar="MM", help="side of a pixel, for areas in mm²; 0 for unknown")
+    add(
+        "--mm-per-pixel",
+        type=float,
+        metavar="MM",
+        help="side of a pixel in mm, for areas in mm²; 0 if unknown",
+    )
     who_option(add)
 
 
 def set_choices(options: argparse.Namespace) -> Changed:
-    """Change how a data set's images and masks are read, or what size banks are built at."""
+    """Change how a data set's images and masks are read, or the size that banks are built at."""
     from exdd_core.depth import Depth
     from exdd_core.mask_rules import MaskRule
     from exdd_core.workspace import dataset_changes, dataset_settings, scales
 
     millimetres = options.mm_per_pixel
     if not (options.depth or options.masks or options.size or millimetres is not None):
-        raise BadInput("Say what to set: --depth, --masks, --size or --mm-per-pixel.")
+        raise BadInput("Specify what to set: --depth, --masks, --size or --mm-per-pixel.")
     workspace, said = open_workspace(options), ""
     if millimetres is not None:
         said = scales.set_scale(workspace, options.name, millimetres)
@@ -241,48 +259,53 @@ def set_choices(options: argparse.Namespace) -> Changed:
 
 def roi_options(add: Add) -> None:
     add("name", metavar="NAME", help="the data set")
-    add("--file", type=Path, metavar="MASK", help="as large as most images, white where something counts")
-    add("--threshold", type=at_least(0), metavar="N", help="what is brighter than N in normal images counts")
-    add("--clear", action="store_true", help="all of an image counts again")
+    add(
+        "--file",
+        type=Path,
+        metavar="MASK",
+        help="mask of the same size as most images, white where something counts",
+    )
+    add("--threshold", type=at_least(0), metavar="N", help="count what is brighter than N in normal images")
+    add("--clear", action="store_true", help="count the whole image again")
     who_option(add)
 
 
 def region_of_interest(options: argparse.Namespace) -> dataset_answers.RegionSet:
-    """Set the region of interest of a data set: outside it nothing counts."""
+    """Set the region of interest of a data set; nothing counts outside it."""
     from exdd_core.images import take_mask
     from exdd_core.workspace import dataset_settings
     from exdd_core.workspace.dataset_settings import set_region
 
     if sum((options.file is not None, options.threshold is not None, options.clear)) != 1:
-        raise BadInput("Say one of --file MASK, --threshold N and --clear.")
+        raise BadInput("Specify exactly one of --file MASK, --threshold N and --clear.")
     workspace = open_workspace(options)
     mask = take_mask(options.file, None) if options.file else None
     if options.threshold is not None:
         mask = dataset_settings.region_by_threshold(workspace, options.name, options.threshold)
     info = set_region(workspace, options.name, mask, options.who)
     share = None if mask is None else float(mask.mean())
-    said = "all of an image" if share is None else f"{share:.0%} of an image"
+    said = "the whole image" if share is None else f"{share:.0%} of the image"
     answer: dataset_answers.RegionSet = {
         "dataset": info.name,
         "state": info.state,
         "roi": info.roi,
         "share": share,
-        "sentence": f"What counts is {said} now.",
+        "sentence": f"The region of interest is now {said}.",
     }
     return print_result(answer["sentence"], answer, options)
 
 
 def join_options(add: Add) -> None:
-    add("new", metavar="NEW", help="name of the data set that is made")
-    add("names", nargs="+", metavar="NAME", help="data sets that it is made of")
+    add("new", metavar="NEW", help="name of the new data set")
+    add("names", nargs="+", metavar="NAME", help="data sets to join")
 
 
 def join(options: argparse.Namespace) -> dataset_answers.DatasetJoined:
-    """Make one data set of several, such as products or cameras, for one bank of all of them."""
+    """Join several data sets, such as products or cameras, for a single bank of all of them."""
     from exdd_core.workspace import merging
 
     info = merging.join_datasets(open_workspace(options), options.new, options.names, progress())
-    said = f'Made "{info.name}" of {", ".join(options.names)}: {info.report["images"]} images.'
+    said = f'Created "{info.name}" from {", ".join(options.names)}: {info.report["images"]} images.'
     answer: dataset_answers.DatasetJoined = {
         **_summary(info),
         "report": info.report,
@@ -293,7 +316,11 @@ def join(options: argparse.Namespace) -> dataset_answers.DatasetJoined:
 
 def delete_options(add: Add) -> None:
     add("name", metavar="NAME", help="the data set")
-    add("--yes", action="store_true", help="delete it with all that was made from it; there is no way back")
+    add(
+        "--yes",
+        action="store_true",
+        help="delete it and everything that was made from it; this cannot be undone",
+    )
 
 
 def delete(options: argparse.Namespace) -> dataset_answers.DatasetDeleted:
@@ -306,8 +333,8 @@ def delete(options: argparse.Namespace) -> dataset_answers.DatasetDeleted:
     if not options.yes:
         also = f" and {used.sentence} that used it" if used.sentence else ""
         raise BadInput(
-            f'This would delete "{info.called}" with its {info.report["images"]} images{also}, for good; add --yes '
-            "to do so."
+            f'This would permanently delete "{info.called}" with its {info.report["images"]} images{also}; add --yes '
+            "to confirm."
         )
     said = dataset_uses.delete(workspace, info.name)
     answer: dataset_answers.DatasetDeleted = {"dataset": info.name, "deleted": used, "sentence": said}
@@ -315,7 +342,7 @@ def delete(options: argparse.Namespace) -> dataset_answers.DatasetDeleted:
 
 
 DATASETS = Group(
-    "Data sets and their changes",
+    "Manage data sets",
     {
         "list": (list_datasets, None),
         "show": (show_dataset, one_or_active),

@@ -17,15 +17,23 @@ if TYPE_CHECKING:  # commands import what they need when they run, so that --hel
 
 
 def export_options(add: Add) -> None:
-    add("dataset", nargs="?", metavar="DATASET", help="name of the data set; default: the active one")
-    add("--as", dest="layout", required=True, choices=("mvtec", "coco"), help="MVTec AD, or COCO with RLE")
-    add("--to", type=Path, required=True, metavar="PLACE", help="a new folder, or a new .zip file")
+    add("dataset", nargs="?", metavar="DATASET", help="name of the data set (default: the active one)")
+    add(
+        "--as",
+        dest="layout",
+        required=True,
+        choices=("mvtec", "coco"),
+        help="layout: MVTec AD, or COCO with RLE",
+    )
+    add("--to", type=Path, required=True, metavar="PLACE", help="new folder or new .zip file to write")
     add("--without-painted", action="store_true", help="leave out accepted painted defects")
-    add("--without-marks", action="store_true", help="leave out what was marked as missed or a false alarm")
+    add(
+        "--without-marks", action="store_true", help="leave out what was marked as missed or as a false alarm"
+    )
 
 
 def export(options: argparse.Namespace) -> Exported:
-    """Write a data set, its painted defects and its marks as MVTec AD or as COCO, with a manifest."""
+    """Export a data set, its painted defects and its marks as MVTec AD or COCO, with a manifest."""
     from exdd_core import jobs
     from exdd_core.jobs.specs import ExportDatasetSpec
 

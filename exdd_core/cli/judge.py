@@ -24,15 +24,19 @@ if TYPE_CHECKING:  # commands import what they need when they run, so that --hel
 
 
 def list_options(add: Add) -> None:
-    add("--dataset", metavar="NAME", help="default: the active one")
+    add("--dataset", metavar="NAME", help="data set (default: the active one)")
     add(
         "--status",
         default="pending",
         choices=("pending", "accepted", "rejected", "draft", "deleted"),
-        help="default: pending",
+        help="status of the candidates to list (default: pending)",
     )
-    add("--engine", metavar="NAME", help="only those of one engine")
-    add("--sort", metavar="MEASURE", help="effect, new, plausible, visible, clean, newest or oldest")
+    add("--engine", metavar="NAME", help="list only candidates of this engine")
+    add(
+        "--sort",
+        metavar="MEASURE",
+        help="order: effect, new, plausible, visible, clean, newest or oldest (default: newest)",
+    )
 
 
 def list_candidates(options: argparse.Namespace) -> answers.CandidatesListed:
@@ -46,7 +50,7 @@ def list_candidates(options: argparse.Namespace) -> answers.CandidatesListed:
     if options.status == "pending":
         found = queue.queue(workspace, dataset, order or "newest", engine=options.engine)
     elif order:
-        raise BadInput("--sort is for pending candidates; leave it or --status out.")
+        raise BadInput("--sort can only be used with pending candidates; leave out --sort or --status.")
     else:
         made = listed(workspace, dataset, options.status, options.engine)
         found = [(candidate, queue.kept_quality(candidate)) for candidate in made]
@@ -84,20 +88,24 @@ def _check_engine(name: str | None) -> None:
 
 
 def _choice_options(add: Add) -> None:
-    add("ids", nargs="*", metavar="ID", help="of candidates, as candidates list shows them")
+    add("ids", nargs="*", metavar="ID", help="candidate id, as shown by candidates list")
     add("--all", action="store_true", help="all pending candidates of the data set")
-    add("--recommended", action="store_true", help="those that help on held-out training parts; maybe none")
-    add("--dataset", metavar="NAME", help="default: the active one")
-    add("--engine", metavar="NAME", help="--all: only those of one engine")
+    add(
+        "--recommended",
+        action="store_true",
+        help="the candidates that help on held-out training parts, possibly none",
+    )
+    add("--dataset", metavar="NAME", help="data set (default: the active one)")
+    add("--engine", metavar="NAME", help="with --all: only candidates of this engine")
 
 
 def _chosen_candidates(workspace: Workspace, options: argparse.Namespace) -> list[str]:
     """The ids of the named candidates, of all pending ones, or of the recommended ones."""
     _check_engine(options.engine)
     if options.engine and not options.all:
-        raise BadInput("--engine narrows --all; leave it out or add --all.")
+        raise BadInput("--engine can only be used with --all; leave it out or add --all.")
     if options.all and (options.ids or options.recommended):
-        raise BadInput("--all means all pending candidates; leave it, or the ids and --recommended, out.")
+        raise BadInput("--all cannot be combined with ids or --recommended; leave one of them out.")
     if options.recommended:
         from exdd_core.curation.judge import Judge
 
@@ -112,18 +120,20 @@ def _chosen_candidates(workspace: Workspace, options: argparse.Namespace) -> lis
             for c in listed(workspace, workspace.dataset(options.dataset).name, "pending", options.engine)
         ]
     if not options.ids:
-        raise BadInput("Say which candidates: ID ..., --all or --recommended; candidates list shows them.")
+        raise BadInput(
+            "Specify the candidates: ID ..., --all or --recommended; candidates list shows the ids."
+        )
     return options.ids
 
 
 def accept_options(add: Add) -> None:
     _choice_options(add)
-    add("--type", metavar="TYPE", help="the defect's type")
+    add("--type", metavar="TYPE", help="defect type")
     who_option(add)
 
 
 def accept_candidates(options: argparse.Namespace) -> Decided | answers.NothingDecided:
-    """Accept candidates: they join the positive bank of the active version before it is used next."""
+    """Accept candidates; they join the positive bank of the active version before its next use."""
     from exdd_core import curation
 
     workspace = open_workspace(options)
@@ -150,7 +160,12 @@ def _decided(decided: Decided, options: argparse.Namespace) -> Decided:
 
 def reject_options(add: Add) -> None:
     _choice_options(add)
-    add("--reason", action="append", metavar="TAG", help="such as unrealistic or artefact; may be repeated")
+    add(
+        "--reason",
+        action="append",
+        metavar="TAG",
+        help="reason, such as unrealistic or artefact; may be repeated",
+    )
     who_option(add)
 
 
@@ -166,7 +181,7 @@ def reject_candidates(options: argparse.Namespace) -> Decided:
 def effect_of_candidates(
     options: argparse.Namespace,
 ) -> answers.Recommended | answers.CandidateMeasured | answers.Effect:
-    """Say what accepting candidates would change, on held-out training parts; changes nothing."""
+    """Show what accepting candidates would change on held-out training parts, without accepting them."""
     from exdd_core.curation.judge import Judge
 
     workspace = open_workspace(options)
@@ -191,12 +206,17 @@ def effect_of_candidates(
 
 
 def transfer_options(add: Add) -> None:
-    add("--dataset", metavar="NAME", help="default: the active one")
-    add("--by", default="engine", choices=("engine", "type", "prompt"), help="groups; default: engine")
+    add("--dataset", metavar="NAME", help="data set (default: the active one)")
+    add(
+        "--by",
+        default="engine",
+        choices=("engine", "type", "prompt"),
+        help="what to group candidates by (default: engine)",
+    )
 
 
 def transfer_of_candidates(options: argparse.Namespace) -> dict[str, list[answers.Transfer]]:
-    """Say what candidates find of real defects that they were not made from; changes nothing."""
+    """Show how well candidates find real defects that they were not made from."""
     from exdd_core.curation.finding import transfers
 
     found = transfers(open_workspace(options), options.dataset, options.by, progress())
@@ -220,13 +240,13 @@ def undo_options(add: Add) -> None:
         nargs="?",
         type=at_least(1),
         metavar="NUMBER",
-        help="of the decision, as candidates history shows it; default: your last",
+        help="number of the decision, as shown by candidates history (default: your last one)",
     )
     who_option(add)
 
 
 def undo_decision(options: argparse.Namespace) -> Decided:
-    """Take a decision back."""
+    """Undo a decision."""
     from exdd_core import curation
 
     workspace = open_workspace(options)
@@ -236,11 +256,11 @@ def undo_decision(options: argparse.Namespace) -> Decided:
 
 
 def history_options(add: Add) -> None:
-    add("ids", nargs="*", metavar="ID", help="of candidates or marked images; default: all")
+    add("ids", nargs="*", metavar="ID", help="id of a candidate or a marked image (default: all)")
 
 
 def decision_history(options: argparse.Namespace) -> dict[str, list[Decision]]:
-    """Show who decided what, newest first."""
+    """Show decisions and who made them, newest first."""
     from exdd_core.workspace import decisions
 
     workspace = open_workspace(options)
@@ -248,17 +268,17 @@ def decision_history(options: argparse.Namespace) -> dict[str, list[Decision]]:
     found = sorted(every, key=lambda d: -d.id)
     if not options.json:
         for d in found:
-            more = ", ".join(d.reason) + (" (taken back)" if d.undone else "")
+            more = ", ".join(d.reason) + (" (undone)" if d.undone else "")
             print(f"{d.id:>5}  {d.created[:19]}  {d.who:<12} {d.action:<11} {d.subject}  {more}")
     return {"decisions": found}
 
 
 def ids_options(add: Add) -> None:
-    add("ids", nargs="+", metavar="ID", help="of candidates, as candidates list shows them")
+    add("ids", nargs="+", metavar="ID", help="candidate id, as shown by candidates list")
 
 
 def delete_candidates(options: argparse.Namespace) -> answers.CandidatesDeleted:
-    """Delete candidates that nobody has decided on; candidates restore brings them back."""
+    """Delete undecided candidates; candidates restore brings them back."""
     from exdd_core.workspace import candidates
 
     workspace = open_workspace(options)
@@ -266,33 +286,35 @@ def delete_candidates(options: argparse.Namespace) -> answers.CandidatesDeleted:
     deleted = candidates.delete_undecided(workspace, every)
     left = [id for id in every if id not in deleted]
     if not deleted:
-        raise BadInput("All of them are decided on or deleted; take a decision back first: candidates undo.")
+        raise BadInput(
+            "All of them are already decided on or deleted; undo a decision first with candidates undo."
+        )
     said = f"{count(len(deleted), 'candidate')} deleted."
     if left:
-        said += f" Left as they are, being decided on or deleted: {', '.join(left)}."
+        said += f" Left unchanged because already decided on or deleted: {', '.join(left)}."
     answer: answers.CandidatesDeleted = {"deleted": deleted, "left_out": left}
     return print_result(said, answer, options)
 
 
 def restore_candidates(options: argparse.Namespace) -> answers.CandidatesRestored:
-    """Bring deleted candidates back; they wait for a decision again."""
+    """Restore deleted candidates; they are pending again."""
     from exdd_core.workspace import candidates
 
     workspace = open_workspace(options)
     every = [candidates.get(workspace, id).id for id in options.ids]
     restored = candidates.restore(workspace, every)
     if not restored:
-        raise BadInput("None of them is deleted; candidates list --status deleted shows those that are.")
+        raise BadInput("None of them is deleted; candidates list --status deleted shows the deleted ones.")
     left = [id for id in every if id not in restored]
     said = f"{count(len(restored), 'candidate')} restored."
     if left:
-        said += f" Left as they are, not being deleted: {', '.join(left)}."
+        said += f" Left unchanged because not deleted: {', '.join(left)}."
     answer: answers.CandidatesRestored = {"restored": restored, "left_out": left}
     return print_result(said, answer, options)
 
 
 CANDIDATES = Group(
-    "What was painted, and decisions on it",
+    "Review and decide on painted candidates",
     {
         "list": (list_candidates, list_options),
         "accept": (accept_candidates, accept_options),

@@ -27,39 +27,43 @@ class Checked(TypedDict):
 
 
 def check_options(add: Add) -> None:
-    add("--repair", action="store_true", help="move what no row names aside, remove what was never finished")
+    add(
+        "--repair",
+        action="store_true",
+        help="move files that the database does not name aside, and remove unfinished ones",
+    )
 
 
 def check(options: argparse.Namespace) -> Checked:
-    """Compare every file with its digest, and find what is lost, damaged or left over."""
+    """Compare every file with its digest, and find files that are missing, damaged or left over."""
     from exdd_core.workspace import checking
 
     found = checking.check(open_workspace(options), options.repair, progress())
     lines = [f"{one['what']}{' ' + one['repaired'] + '.' if one['repaired'] else ''}" for one in found]
     result = Checked(healthy=all(one["repaired"] for one in found), findings=found)
-    return print_result("\n".join(lines or ["Every file is there and as it was."]), result, options)
+    return print_result("\n".join(lines or ["All files are present and unchanged."]), result, options)
 
 
 def backup_options(add: Add) -> None:
-    add("file", type=new_file(".zip"), metavar="FILE", help="the archive to write, such as backup.zip")
+    add("file", type=new_file(".zip"), metavar="FILE", help="archive to write, such as backup.zip")
 
 
 def backup(options: argparse.Namespace) -> Saved:
-    """Save the workspace in one archive, also while the workbench runs; caches and models are left out."""
+    """Save the workspace as one archive, even while the workbench runs; caches and models are left out."""
     from exdd_core.workspace import backup as backup_
 
     made = backup_.save(open_workspace(options), options.file.expanduser().absolute(), progress())
     size = f"{count(made['files'], 'file')}, {made['bytes'] / 2**20:.0f} MB"
-    said = f"Saved {size}, in {made['path']}, and compared them."
+    said = f"Saved {size}, to {made['path']}, and verified them."
     return print_result(said, made, options)
 
 
 def restore_options(add: Add) -> None:
-    add("file", type=Path, metavar="FILE", help="an archive that backup wrote")
+    add("file", type=Path, metavar="FILE", help="archive written by workspace backup")
 
 
 def restore(options: argparse.Namespace) -> Saved:
-    """Make a workspace from an archive, in the new or empty folder that --workspace names."""
+    """Restore a workspace from an archive, in the new or empty folder specified by --workspace."""
     from exdd_core.workspace import backup as backup_
 
     made = backup_.restore(options.file, options.workspace, progress())
@@ -67,11 +71,11 @@ def restore(options: argparse.Namespace) -> Saved:
 
 
 def adopt_options(add: Add) -> None:
-    add("folder", type=Path, metavar="FOLDER", help="a workspace's folder whose database is lost or damaged")
+    add("folder", type=Path, metavar="FOLDER", help="folder of a workspace whose database is lost or damaged")
 
 
 def adopt(options: argparse.Namespace) -> Adopted:
-    """Give a workspace's folder a new database, made from the files that lie there; nothing is overwritten."""
+    """Rebuild a workspace's database from the files in its folder; nothing is overwritten."""
     from exdd_core.workspace import adopting
 
     made = adopting.adopt(options.folder, progress())
@@ -81,13 +85,13 @@ def adopt(options: argparse.Namespace) -> Adopted:
         count(made["candidates"], "candidate"),
         count(made["decisions"], "decision"),
     ]
-    said = [f"Adopted {made['path']}: {', '.join(came)} came back."]
+    said = [f"Adopted {made['path']}: {', '.join(came)} recovered."]
     said += [f"The damaged database is kept as {made['kept']}."] if made["kept"] else []
     return print_result("\n".join([*said, *made["missing"]]), made, options)
 
 
 WORKSPACE = Group(
-    "The workspace",
+    "Check, back up and restore the workspace",
     {
         "check": (check, check_options),
         "backup": (backup, backup_options),

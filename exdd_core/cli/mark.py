@@ -27,14 +27,20 @@ if TYPE_CHECKING:  # commands import what they need when they run, so that --hel
 
 
 def missed_options(add: Add) -> None:
-    add("image", metavar="IMAGE", help="the id of an image, or a file")
-    add("--mask", type=Path, required=True, metavar="FILE", help="as large as the image, white on the defect")
-    add("--type", default="", metavar="TYPE", help="the defect's type")
+    add("image", metavar="IMAGE", help="image id or file")
+    add(
+        "--mask",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="mask of the same size as the image, white on the defect",
+    )
+    add("--type", default="", metavar="TYPE", help="defect type")
     who_option(add)
 
 
 def mark_missed(options: argparse.Namespace) -> answers.Marked:
-    """Teach the active version a defect that it missed: into the positive bank."""
+    """Teach the active version a defect that it missed; its patches go into the positive bank."""
     from exdd_core import curation
 
     def mark(workspace: Workspace, id: str, path: Path, mask: np.ndarray | None) -> Decided:
@@ -45,18 +51,18 @@ def mark_missed(options: argparse.Namespace) -> answers.Marked:
 
 
 def false_alarm_options(add: Add) -> None:
-    add("image", metavar="IMAGE", help="the id of an image, or a file")
+    add("image", metavar="IMAGE", help="image id or file")
     add(
         "--mask",
         type=Path,
         metavar="FILE",
-        help="as large as the image, white where it is normal; default: what lies above the threshold",
+        help="mask of the same size as the image, white where it is normal (default: what lies above the threshold)",
     )
     who_option(add)
 
 
 def mark_false_alarm(options: argparse.Namespace) -> answers.Marked:
-    """Teach the active version that what it took for a defect is normal: into the negative bank."""
+    """Teach the active version that an alarm was false; its patches go into the negative bank."""
     from exdd_core import curation
 
     def mark(workspace: Workspace, id: str, path: Path, mask: np.ndarray | None) -> Decided:
@@ -87,7 +93,7 @@ def _marked(mark: Mark, options: argparse.Namespace, check: bool = False) -> ans
     decided = mark(workspace, id, path, mask)
     after = _seen(workspace, id, path)
     number = decisions.history(workspace, id, limit=1)[0].id
-    said = f"{decided.sentence} {score_change(before, after)}. Take it back with: candidates undo {number}"
+    said = f"{decided.sentence} {score_change(before, after)}. Undo this with: candidates undo {number}"
     answer: answers.Marked = {
         "ids": decided.ids,
         "left_out": decided.left_out,
@@ -119,11 +125,11 @@ def _image_named(workspace: Workspace, name: str) -> tuple[str, Path]:
             if name == row.id or path == row.path:
                 return row.id, row.path
     if not path.is_file():
-        raise BadInput(f"{name} is neither an image's id nor a file; check it.")
+        raise BadInput(f"{name} is neither an image id nor a file; check the spelling.")
     return f"file:{path}#{path.stat().st_mtime_ns}", path
 
 
 MARK = Group(
-    "Images that the active version judged wrongly",
+    "Mark images that the active version misjudged",
     {"missed": (mark_missed, missed_options), "false-alarm": (mark_false_alarm, false_alarm_options)},
 )

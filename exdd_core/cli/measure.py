@@ -41,29 +41,33 @@ SWEPT = (
 
 
 def evaluate_options(add: Add) -> None:
-    add("--dataset", metavar="NAME", help="default: the bank version's; with --folds, the active one")
-    add("--bank", metavar="VERSION", help="such as v3; default: the active one")
+    add(
+        "--dataset",
+        metavar="NAME",
+        help="data set (default: the bank version's; with --folds, the active one)",
+    )
+    add("--bank", metavar="VERSION", help="bank version, such as v3 (default: the active one)")
     add(
         "--folds",
         type=at_least(2),
         metavar="K",
-        help="grouped folds over all images, each with its own banks",
+        help="number of grouped folds over all images, each with its own banks",
     )
     add(
         "--fusion",
         metavar="NAME",
-        help="of ExDD; default: the bank version's; with --folds also: all",
+        help="fusion of ExDD (default: the bank version's); with --folds, also: all",
     )
     add(
         "--table1",
         action="store_true",
-        help="PatchCore, ExDD with real defects, and with accepted synthetic ones",
+        help="compare PatchCore, ExDD with real defects, and ExDD with accepted synthetic ones too",
     )
     add(
         "--false-alarm-rate",
         type=_rate,
         metavar="R",
-        help="share of normal test images at which recall is read, from 0 to below 1; default: 0.02",
+        help="false-alarm rate on normal test images at which recall is measured, from 0 to below 1 (default: 0.02)",
     )
     bank_options(add)
     without_missing_option(add)
@@ -75,12 +79,12 @@ def _rate(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a share from 0 to below 1")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a fraction from 0 to below 1")
     return value
 
 
 def evaluate(options: argparse.Namespace) -> RunResult:
-    """Measure PatchCore and ExDD against the masks: the test split with the active bank, or grouped folds."""
+    """Measure PatchCore and ExDD against the masks, on the test split or over grouped folds."""
     from exdd_core import jobs
     from exdd_core.experiments import EvaluateSpec
 
@@ -89,7 +93,7 @@ def evaluate(options: argparse.Namespace) -> RunResult:
         return _table_one(workspace, options)
     if options.folds:
         if options.bank is not None:
-            raise BadInput("--bank and --folds exclude each other: every fold builds banks of its own.")
+            raise BadInput("--bank cannot be combined with --folds, because every fold builds its own banks.")
         dataset = workspace.dataset(options.dataset).name
         spec = bank_spec(options) | {"folds": options.folds}
     else:
@@ -97,7 +101,7 @@ def evaluate(options: argparse.Namespace) -> RunResult:
             if getattr(options, name) is not None:
                 flag = "--" + name.replace("_", "-")
                 raise BadInput(
-                    f"{flag} needs --folds: without folds the bank version is used as it was built."
+                    f"{flag} requires --folds; without folds, the bank version is used as it was built."
                 )
         bank = workspace.bank(options.bank)
         dataset = workspace.dataset(options.dataset or bank.dataset).name
@@ -118,7 +122,9 @@ def _table_one(workspace: Workspace, options: argparse.Namespace) -> RunResult:
     from exdd_core.experiments import PAPER, PAPER_DATASET, TableOneSpec
 
     if options.bank or options.size:
-        raise BadInput("--table1 builds its own bank versions; --bank and --size do not go with it.")
+        raise BadInput(
+            "--table1 cannot be combined with --bank or --size, because it builds its own bank versions."
+        )
     dataset = workspace.dataset(options.dataset).name
     spec = bank_spec(options) | {"dataset": dataset, "rate": options.false_alarm_rate}
     spec |= {"folds": options.folds, "fusion": options.fusion, "without_missing": options.without_missing}
@@ -131,7 +137,7 @@ def _table_one(workspace: Workspace, options: argparse.Namespace) -> RunResult:
             f"{result['synthetic']} synthetic defects"
         )
         print_metrics(result["methods"], result)
-        print(f"The paper's own figures, of its own experiments on {PAPER_DATASET}:")
+        print(f"The paper's figures, from its own experiments on {PAPER_DATASET}:")
         print_metrics(PAPER)
         print_differences(result)
         print_recall(result)
@@ -147,8 +153,20 @@ def _how(options: argparse.Namespace) -> str:
 
 def sweep_options(add: Add) -> None:
     bank_option(add, "dataset")
-    add("--counts", type=_counts, default=[0, 50, 100, 150], metavar="N,N", help="default: 0,50,100,150")
-    add("--seeds", type=at_least(1), default=3, metavar="K", help="draws of each count; default: 3")
+    add(
+        "--counts",
+        type=_counts,
+        default=[0, 50, 100, 150],
+        metavar="N,N",
+        help="numbers of defects (default: 0,50,100,150)",
+    )
+    add(
+        "--seeds",
+        type=at_least(1),
+        default=3,
+        metavar="K",
+        help="number of draws for each count (default: 3)",
+    )
     for name in SWEPT:
         bank_option(add, name)
     without_missing_option(add)
@@ -159,8 +177,7 @@ def _counts(text: str) -> list[int]:
 
 
 def sweep(options: argparse.Namespace) -> RunResult:
-    """Measure ExDD with more and more accepted synthetic defects, several draws each (the paper's Table
-    2)."""
+    """Measure ExDD with increasing numbers of accepted synthetic defects, as in the paper's Table 2."""
     from exdd_core import jobs
     from exdd_core.experiments import SweepSpec
 
@@ -171,7 +188,7 @@ def sweep(options: argparse.Namespace) -> RunResult:
     title = f"Measuring {dataset} with {', '.join(map(str, options.counts))} synthetic defects"
     result = jobs.run_here(workspace, "sweep", title, spec, progress())
     if not options.json:
-        print(f"{dataset}: mean of {count(options.seeds, 'seed')} by the number of synthetic defects")
+        print(f"{dataset}: mean over {count(options.seeds, 'seed')}, by number of synthetic defects")
         print_metrics(result["methods"], result)
         if options.seeds > 1:
             print("standard deviation")
@@ -181,14 +198,14 @@ def sweep(options: argparse.Namespace) -> RunResult:
 
 
 def list_runs(options: argparse.Namespace) -> dict[str, list[answers.RunRow]]:
-    """List what was measured, newest first."""
+    """List stored measurements, newest first."""
     from exdd_core.workspace import runs
 
     listed = runs.listed(open_workspace(options))
     if not options.json:
         for run in listed:
             print(f"{run.id}  {run.created}  {run.title}")
-        print(f"{len(listed)} stored measurements")
+        print(count(len(listed), "stored measurement"))
         for sentence in runs.damaged(open_workspace(options)):
             print(sentence)
     return {"runs": [_run_row(run) for run in listed]}
@@ -207,7 +224,7 @@ def _run_row(run: Run) -> answers.RunRow:
 
 
 def one_run(add: Add) -> None:
-    add("id", metavar="ID", help="of a measurement, as runs list shows it, or: last")
+    add("id", metavar="ID", help="measurement id, as shown by runs list, or last")
 
 
 def show_run(options: argparse.Namespace) -> Run:
@@ -217,7 +234,7 @@ def show_run(options: argparse.Namespace) -> Run:
     found = runs.get(open_workspace(options), options.id)
     if not options.json:
         state = found.result.get("state")
-        seen = f", state {state} of the data set" if state else ""
+        seen = f", data set state {state}" if state else ""
         print(f"{found.title}, {found.created}{seen}")
         print_metrics(found.result["methods"], found.result)
         print_recall(found.result)
@@ -225,7 +242,7 @@ def show_run(options: argparse.Namespace) -> Run:
 
 
 def compare_options(add: Add) -> None:
-    add("ids", nargs=2, metavar="ID", help="of two measurements, as runs list shows them, or: last")
+    add("ids", nargs=2, metavar="ID", help="ids of two measurements, as shown by runs list, or last")
 
 
 def compare_runs(options: argparse.Namespace) -> answers.Compared:
@@ -238,7 +255,7 @@ def compare_runs(options: argparse.Namespace) -> answers.Compared:
 
 
 def rerun(options: argparse.Namespace) -> answers.Compared:
-    """Measure again by the record of a measurement, and compare."""
+    """Repeat a measurement from its record, and compare the results."""
     from exdd_core import jobs
     from exdd_core.workspace import dataset_states, runs
 
@@ -257,17 +274,17 @@ def _differences(first: Run, second: Run, options: argparse.Namespace) -> answer
     if not options.json:
         for item in different:
             print(f"{item.what} {titled(item.name)}: {item.first} -> {item.second}")
-        print(f"{len(different)} differences between {first.id} and {second.id}")
+        print(f"{count(len(different), 'difference')} between {first.id} and {second.id}")
     return {"runs": [first.id, second.id], "differences": different}
 
 
 def report_options(add: Add) -> None:
     one_run(add)
-    add("--to", type=new_file(".html"), required=True, metavar="FILE", help="the .html file to write")
+    add("--to", type=new_file(".html"), required=True, metavar="FILE", help=".html file to write")
 
 
 def report(options: argparse.Namespace) -> answers.Written:
-    """Write everything about a measurement into one HTML file."""
+    """Write a full report on a measurement to one HTML file."""
     from exdd_core.experiments import write_html
     from exdd_core.workspace import runs
 
@@ -284,19 +301,19 @@ def figure_options(add: Add) -> None:
         type=new_file(".png", ".pdf"),
         required=True,
         metavar="FILE",
-        help="the .png or .pdf file to write",
+        help=".png or .pdf file to write",
     )
     add(
         "--image",
         action="append",
         default=[],
         metavar="ID",
-        help="of one row; may be repeated; default: where the methods disagree most",
+        help="image for one row; may be repeated (default: where the methods disagree most)",
     )
 
 
 def figure(options: argparse.Namespace) -> answers.Written:
-    """Write the paper's Figure 2 of a measurement: images with both methods' heatmaps."""
+    """Write the paper's Figure 2 for a measurement: images with both methods' heatmaps."""
     from exdd_core.experiments import figure_two, write_figure
     from exdd_core.workspace import runs
 
@@ -315,29 +332,29 @@ def _written(run: Run, options: argparse.Namespace) -> answers.Written:
 
 def rename_options(add: Add) -> None:
     one_run(add)
-    add("title", metavar="NAME", help="its new name")
+    add("title", metavar="NAME", help="new name")
 
 
 def rename_run(options: argparse.Namespace) -> answers.RunSaid:
-    """Give a measurement another name."""
+    """Rename a measurement."""
     from exdd_core.workspace import runs
 
     run = runs.rename(open_workspace(options), options.id, options.title)
     answer: answers.RunSaid = {"run": run.id, "title": run.title}
-    return print_result(f'{run.id} is called "{run.title}" now.', answer, options)
+    return print_result(f'{run.id} is now named "{run.title}".', answer, options)
 
 
 def delete_run(options: argparse.Namespace) -> answers.RunSaid:
-    """Delete a measurement; bank versions stay."""
+    """Delete a measurement; its bank versions are kept."""
     from exdd_core.workspace import runs
 
     run = runs.delete(open_workspace(options), options.id)
     answer: answers.RunSaid = {"run": run.id, "title": run.title}
-    return print_result(f'"{run.title}" is deleted.', answer, options)
+    return print_result(f'"{run.title}" was deleted.', answer, options)
 
 
 RUNS = Group(
-    "Stored measurements",
+    "Manage stored measurements",
     {
         "list": (list_runs, None),
         "show": (show_run, one_run),

@@ -28,7 +28,7 @@ class Audited(TypedDict):
 
 
 def licences(options: argparse.Namespace) -> Json:
-    """List the licences of all packages and weights, as those state them."""
+    """List the licences of all packages and weights, as they state them."""
     from exdd_core import packages
 
     found = packages.installed()
@@ -42,11 +42,11 @@ def licences(options: argparse.Namespace) -> Json:
 
 
 def sbom_options(add: Add) -> None:
-    add("--to", type=new_file(".json"), metavar="FILE", help="write it there and not to standard output")
+    add("--to", type=new_file(".json"), metavar="FILE", help="file to write to (default: standard output)")
 
 
 def sbom(options: argparse.Namespace) -> Json:
-    """List all packages and weights in the form of CycloneDX 1.6."""
+    """List all packages and weights as a CycloneDX 1.6 bill of materials."""
     from exdd_core import files, packages
 
     made = packages.bill(packages.installed())
@@ -54,7 +54,7 @@ def sbom(options: argparse.Namespace) -> Json:
         return print_result(json.dumps(made, indent=1), {**made}, options)
     with files.whole(options.to) as place:
         place.write_text(json.dumps(made, indent=1), encoding="utf-8")
-    said = f"{count(len(made['components']), 'component')} in {options.to}."
+    said = f"Wrote {count(len(made['components']), 'component')} to {options.to}."
     return print_result(said, {"path": str(options.to), "components": len(made["components"])}, options)
 
 
@@ -63,27 +63,27 @@ def audit_options(add: Add) -> None:
         "database",
         type=Path,
         metavar="DATABASE",
-        help="all.zip of OSV's entries for PyPI, or a folder of them",
+        help="OSV's all.zip for PyPI, or a folder of its entries",
     )
 
 
 def audit(options: argparse.Namespace) -> Audited:
-    """Look the installed versions up in a database of known vulnerabilities, without a network."""
+    """Check the installed versions against a database of known vulnerabilities, without network access."""
     from exdd_core import packages
 
     installed = packages.installed()
     found = packages.vulnerabilities(installed, options.database)
     lines = [
         f"{one['package']} {one['version']}: {one['id']}, {one['summary']}"
-        + (f" Mended in {one['fixed']}." if one["fixed"] else "")
+        + (f" Fixed in {one['fixed']}." if one["fixed"] else "")
         for one in found
     ]
-    none = f"None of {count(len(installed), 'package')} has a vulnerability that {options.database} knows."
+    none = f"None of {count(len(installed), 'package')} has a vulnerability listed in {options.database}."
     result = Audited(packages=len(installed), vulnerabilities=found)
     return print_result("\n".join(lines or [none]), result, options)
 
 
 PACKAGES = Group(
-    "What the program is made of",
+    "Show the packages and weights in use",
     {"licences": (licences, None), "sbom": (sbom, sbom_options), "audit": (audit, audit_options)},
 )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 from exdd_core.cli.arguments import Add, Group, at_least, new_file, open_workspace
 from exdd_core.cli.terminal import print_result, progress, say
 from exdd_core.errors import BadInput
+from exdd_core.sentences import count
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
     from exdd_core.cli import answers
@@ -26,38 +27,40 @@ if TYPE_CHECKING:  # commands import what they need when they run, so that --hel
 
 
 def synthesize_options(add: Add) -> None:
-    add("--dataset", metavar="NAME", help="default: the active one")
+    add("--dataset", metavar="NAME", help="data set (default: the active one)")
     add(
         "--engine",
         metavar="NAME",
-        help="sdxl, procedural, transplant, quilt or learned; default: sdxl where its weights are, else procedural",
+        help="sdxl, procedural, transplant, quilt or learned (default: sdxl if its weights exist, else procedural)",
     )
     add(
         "--prompt",
         metavar="TEXT",
-        help="the defect in words; may hold alternatives, {copper|steel} scratches",
+        help="the defect in words; may contain alternatives, as in {copper|steel} scratches",
     )
-    add("--negative-prompt", metavar="TEXT", help="what the defect shall not be")
-    add("--saved", metavar="NAME", help="a prompt of the library, with its negative prompt and settings")
-    add("--count", type=at_least(1), default=10, metavar="N", help="how many paintings; default: 10")
-    add("--each", action="store_true", help="as many of every prompt that --prompt can become")
+    add("--negative-prompt", metavar="TEXT", help="what the defect should not look like")
+    add("--saved", metavar="NAME", help="prompt from the library, with its negative prompt and settings")
+    add("--count", type=at_least(1), default=10, metavar="N", help="number of paintings (default: 10)")
+    add("--each", action="store_true", help="paint that number for every prompt that the alternatives allow")
     _search_options(add)
-    add("--seed", type=at_least(0), default=0, metavar="S", help="of the first painting; default: 0")
+    add("--seed", type=at_least(0), default=0, metavar="S", help="seed of the first painting (default: 0)")
     add(
         "--masks",
         default="real",
         metavar="real|procedural|FILE",
-        help="where: like real defects of the training split, a generated shape, or a mask file; default: real",
+        help="where to paint: like real defects of the training split, in generated shapes, or in a mask file "
+        "(default: real)",
     )
     add(
         "--shape",
         metavar="NAME",
-        help="of --masks procedural: scratch, spot, crack, blotch, or any, from a pit to a field; default: scratch",
+        help="shape for --masks procedural: scratch, spot, crack, blotch, or any, from a pit to a field "
+        "(default: scratch)",
     )
     add(
         "--anywhere",
         action="store_true",
-        help="place masks anywhere on the part, not about where known defects of the type lie",
+        help="place masks anywhere on the part, not just near where known defects of the type lie",
     )
     add(
         "--image",
@@ -66,29 +69,39 @@ def synthesize_options(add: Add) -> None:
         metavar="ID",
         help="paint on this normal image; may be repeated",
     )
-    add("--setting", action="append", default=[], metavar="NAME=VALUE", help="of the engine; may be repeated")
-    add("--sdxl-model", metavar="MODEL", help="a folder, a .safetensors file or a model id")
-    add("--from-test", action="store_true", help="let the test split lend too; every record will say so")
-    add("--defect-type", metavar="TYPE", help="what the painted defects are called in the positive bank")
+    add(
+        "--setting",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="setting of the engine; may be repeated",
+    )
+    add("--sdxl-model", metavar="MODEL", help="SDXL model: a folder, a .safetensors file or a model id")
+    add(
+        "--from-test",
+        action="store_true",
+        help="use the test split as a source too; every record will say so",
+    )
+    add("--defect-type", metavar="TYPE", help="type of the painted defects in the positive bank")
 
 
 def _search_options(add: Add) -> None:
     add(
         "--search",
         action="store_true",
-        help="measure as it goes, and spend most paintings on what the active bank finds visible, plausible and new",
+        help="measure along the way, and spend most paintings on what the active bank finds visible, plausible and new",
     )
     add(
         "--vary",
         action="append",
         default=[],
         metavar="NAME=A,B",
-        help="values that --search tries of a setting, or of engine; may be repeated",
+        help="values of a setting, or of engine, that --search tries; may be repeated",
     )
 
 
 def synthesize(options: argparse.Namespace) -> answers.Synthesized:
-    """Paint defects into normal images; every result waits as a pending candidate in the workspace."""
+    """Paint defects into normal images; every result becomes a pending candidate in the workspace."""
     from exdd_core import jobs, studio
     from exdd_core.curation import searching
     from exdd_core.workspace import candidates
@@ -107,7 +120,7 @@ def synthesize(options: argparse.Namespace) -> answers.Synthesized:
     if not options.json:
         for candidate in made:
             print("  ".join((candidate.id, candidate.source, candidate.prompt, *candidate.notes)))
-        print(f"Painted {len(made)} of {result['ordered']}; they wait as pending candidates.")
+        print(f"Painted {len(made)} of {result['ordered']}; the results are pending candidates.")
         if order.search:
             _print_search(cast("Searched", result))
     for reason in result["reasons"]:
@@ -117,7 +130,7 @@ def synthesize(options: argparse.Namespace) -> answers.Synthesized:
 
 def _print_search(result: Searched) -> None:
     print(
-        "Useful: visible, not unlike real defects, new to the bank, and no near repeat of an earlier painting."
+        "Useful: visible, not unlike real defects, new to the bank, and not a near copy of an earlier painting."
     )
     for arm in result["arms"]:
         between = " ({:.0%} to {:.0%})".format(*arm["interval"]) if arm["interval"] else ""
@@ -131,7 +144,7 @@ def _axes(pairs: Sequence[str]) -> list[Axis]:
     for pair in pairs:
         name, equals, values = pair.partition("=")
         if not equals or not values:
-            raise BadInput(f'--vary "{pair}" is no NAME=A,B; write it like --vary strength=0.5,1.')
+            raise BadInput(f'--vary "{pair}" is not in the form NAME=A,B, such as --vary strength=0.5,1.')
         different = dict.fromkeys(value.strip() for value in values.split(","))
         found.append({"name": name.strip(), "values": [*different]})
     return found
@@ -144,9 +157,11 @@ def _order(workspace: Workspace, options: argparse.Namespace) -> Order:
     from exdd_core.workspace import prompts
 
     if options.vary and not options.search:
-        raise BadInput("--vary needs --search.")
+        raise BadInput("--vary requires --search.")
     if options.each and options.search:
-        raise BadInput("--search chooses among prompts, --each paints all of them; give one of the two.")
+        raise BadInput(
+            "--search chooses among prompts, and --each paints all of them; use only one of the two."
+        )
     saved = prompts.get(workspace, options.saved) if options.saved else None
     engine = options.engine or (saved and saved.engine) or studio.default_engine(workspace)
     dataset = workspace.dataset(options.dataset).name
@@ -154,7 +169,7 @@ def _order(workspace: Workspace, options: argparse.Namespace) -> Order:
     settings = _settings(options.setting)
     if options.sdxl_model:
         if engine != "sdxl":
-            raise BadInput("--sdxl-model needs --engine sdxl.")
+            raise BadInput("--sdxl-model requires --engine sdxl.")
         model = Path(options.sdxl_model).expanduser()
         settings["model"] = str(model.resolve()) if model.exists() else options.sdxl_model
     return orders.Order(
@@ -180,7 +195,7 @@ def _settings(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
-            raise BadInput(f'--setting "{pair}" is no NAME=VALUE; write it like --setting steps=30.')
+            raise BadInput(f'--setting "{pair}" is not in the form NAME=VALUE, such as --setting steps=30.')
         found[name.strip()] = value.strip()
     return found
 
@@ -192,7 +207,7 @@ def _mask(workspace: Workspace, options: argparse.Namespace) -> Json:
     from exdd_core.workspace import drawn_masks
 
     if options.shape and options.masks != "procedural":
-        raise BadInput("--shape needs --masks procedural.")
+        raise BadInput("--shape requires --masks procedural.")
     if options.masks in ("real", "procedural"):
         shape = "" if options.masks == "real" else options.shape or mask_spec.SHAPES[0]
         return mask_spec.varied(shape, anywhere=options.anywhere, from_test=options.from_test)
@@ -206,14 +221,14 @@ def _mask(workspace: Workspace, options: argparse.Namespace) -> Json:
 
 
 def list_prompts(options: argparse.Namespace) -> dict[str, list[answers.PromptRow]]:
-    """List the prompts of the library and of the candidates, with what came of them."""
+    """List the prompts of the library and of the candidates, with their results."""
     from exdd_core.workspace import prompts
 
     rows = [_prompt_row(score) for score in prompts.scoreboard(open_workspace(options))]
     if not options.json:
-        print(f"{'made':>6} {'accepted':>9} {'rejected':>9} {'pending':>8}  prompt")
+        print(f"{'painted':>7} {'accepted':>9} {'rejected':>9} {'pending':>8}  prompt")
         for row in rows:
-            counts = f"{row['made']:>6} {row['accepted']:>9} {row['rejected']:>9} {row['pending']:>8}"
+            counts = f"{row['made']:>7} {row['accepted']:>9} {row['rejected']:>9} {row['pending']:>8}"
             words = row["prompt"] or "without words"
             print(f"{counts}  {words}{' (' + row['name'] + ')' if row['name'] else ''}")
     return {"prompts": rows}
@@ -234,11 +249,11 @@ def _prompt_row(score: Score) -> answers.PromptRow:
 
 
 def export_options(add: Add) -> None:
-    add("file", type=new_file(), metavar="FILE", help="the JSON file to write")
+    add("file", type=new_file(), metavar="FILE", help="JSON file to write")
 
 
 def export_prompts(options: argparse.Namespace) -> answers.PromptsExported:
-    """Write the prompts of the library to a JSON file."""
+    """Export the prompts of the library to a JSON file."""
     from exdd_core import files
     from exdd_core.workspace import prompts
 
@@ -246,12 +261,12 @@ def export_prompts(options: argparse.Namespace) -> answers.PromptsExported:
     with files.whole(options.file) as place:
         place.write_text(prompts.export_json(kept), encoding="utf-8")
     answer: answers.PromptsExported = {"exported": len(kept), "file": str(options.file)}
-    return print_result(f"Wrote {len(kept)} prompts to {options.file}.", answer, options)
+    return print_result(f"Wrote {count(len(kept), 'prompt')} to {options.file}.", answer, options)
 
 
 def import_prompts_options(add: Add) -> None:
-    add("file", type=Path, metavar="FILE", help="a JSON file that was exported from a library")
-    add("--replace", action="store_true", help="replace prompts of the same name instead of keeping both")
+    add("file", type=Path, metavar="FILE", help="JSON file that was exported from a prompt library")
+    add("--replace", action="store_true", help="replace prompts with the same name instead of keeping both")
 
 
 def import_prompts(options: argparse.Namespace) -> answers.PromptsImported:
@@ -260,9 +275,8 @@ def import_prompts(options: argparse.Namespace) -> answers.PromptsImported:
 
     imported = prompts.import_json(open_workspace(options), _text(options.file), options.replace)
     answer: answers.PromptsImported = {"added": imported.added, "replaced": imported.replaced}
-    return print_result(
-        f"Added {len(answer['added'])} prompts and replaced {len(answer['replaced'])}.", answer, options
-    )
+    said = f"Added {count(len(imported.added), 'prompt')} and replaced {len(imported.replaced)}."
+    return print_result(said, answer, options)
 
 
 LARGEST = 64 << 20  # bytes of an exported library of prompts
@@ -275,38 +289,38 @@ def _text(path: Path) -> str:
         return files.read_regular(path, str(path), LARGEST).decode("utf-8")
     except UnicodeDecodeError:
         raise BadInput(
-            f"{path} is no text file; choose one that was exported from a prompt library."
+            f"{path} is not a text file; choose one that was exported from a prompt library."
         ) from None
 
 
 def name_options(add: Add) -> None:
-    add("name", metavar="NAME", help="of the prompt, as prompts list shows it")
+    add("name", metavar="NAME", help="name of the prompt, as shown by prompts list")
 
 
 def rename_prompt_options(add: Add) -> None:
     name_options(add)
-    add("new", metavar="NEW", help="its new name")
+    add("new", metavar="NEW", help="new name")
 
 
 def rename_prompt(options: argparse.Namespace) -> answers.PromptRenamed:
-    """Give a prompt of the library another name; what was painted with it stays its."""
+    """Rename a prompt of the library; what was painted with it remains linked to it."""
     from exdd_core.workspace import prompts
 
     workspace = open_workspace(options)
     saved = prompts.save(workspace, replace(_named(workspace, options.name), name=options.new))
     answer: answers.PromptRenamed = {"name": saved.name, "was": options.name}
-    return print_result(f'"{options.name}" is called "{saved.name}" now.', answer, options)
+    return print_result(f'"{options.name}" is now named "{saved.name}".', answer, options)
 
 
 def delete_prompt(options: argparse.Namespace) -> answers.PromptDeleted:
-    """Delete a prompt of the library; what was painted with it stays."""
+    """Delete a prompt from the library; what was painted with it is kept."""
     from exdd_core.workspace import prompts
 
     workspace = open_workspace(options)
     found = _named(workspace, options.name)
     prompts.delete(workspace, found.id)
     answer: answers.PromptDeleted = {"name": found.name, "deleted": True}
-    return print_result(f'"{found.name}" is deleted.', answer, options)
+    return print_result(f'"{found.name}" was deleted.', answer, options)
 
 
 def _named(workspace: Workspace, name: str) -> Prompt:
@@ -314,12 +328,12 @@ def _named(workspace: Workspace, name: str) -> Prompt:
 
     found = next((one for one in prompts.library(workspace) if one.name == name), None)
     if found is None:
-        raise BadInput(f'The library has no prompt named "{name}"; prompts list shows their names.')
+        raise BadInput(f'The library has no prompt named "{name}"; prompts list shows the names.')
     return found
 
 
 PROMPTS = Group(
-    "The library of prompts",
+    "Manage the prompt library",
     {
         "list": (list_prompts, None),
         "export": (export_prompts, export_options),

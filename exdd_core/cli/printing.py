@@ -53,8 +53,8 @@ def _print_regions(result: RunResult) -> None:
     for name, n in result.get("regions", {}).items():
         if n["count"]:
             print(
-                f"{short_title(name)} at its own threshold: found {n['found']}/{n['count']} regions of masks; "
-                f"{n['false'] / n['images']:.2f} false regions an image"
+                f"{short_title(name)} at its own threshold: found {n['found']}/{n['count']} mask regions; "
+                f"{n['false'] / n['images']:.2f} false regions per image"
             )
 
 
@@ -64,9 +64,9 @@ def _print_calibration(result: RunResult) -> None:
 
     for name, images in result.get("reliability", {}).items():
         patches = result.get("patch_reliability", {}).get(name)
-        more = f", of patches {100 * patches['ece']:.1f}" if patches else ""
+        more = f", for patches by {100 * patches['ece']:.1f}" if patches else ""
         print(
-            f"{short_title(name)}: probabilities are off by {100 * images['ece']:.1f} points (ECE) of images{more}"
+            f"{short_title(name)}: probabilities for images are off by {100 * images['ece']:.1f} points (ECE){more}"
         )
 
 
@@ -78,7 +78,7 @@ def print_notes(result: RunResult) -> None:
 def print_differences(result: RunResult) -> None:
     from exdd_core.experiments import METRIC_TITLES, title, without_masks
 
-    print("Differences, 95 % intervals and p, parts resampled:")
+    print("Differences with 95 % intervals and p-values, from resampled parts:")
     for item in result["comparisons"]:
         wanted = item["metric"] in ("image_auroc", "pixel_auroc")
         if wanted and not without_masks(result, item["metric"]):
@@ -91,4 +91,4 @@ def print_differences(result: RunResult) -> None:
 
 
 def _p(value: float | None) -> str:
-    return "too few parts for p" if value is None or math.isnan(value) else f"p = {value:.3f}"
+    return "too few parts for a p-value" if value is None or math.isnan(value) else f"p = {value:.3f}"

@@ -16,11 +16,11 @@ if TYPE_CHECKING:  # commands import what they need when they run, so that --hel
 
 
 def measure_options(add: Add) -> None:
-    add("--dataset", metavar="NAME", help="default: the active one")
+    add("--dataset", metavar="NAME", help="data set (default: the active one)")
 
 
 def measure_candidates(options: argparse.Namespace) -> dict[str, list[Compared]]:
-    """Say how much candidates are like real defects of their type, and whether they lie like them; changes nothing."""
+    """Compare candidates with real defects of their type, in looks and in position."""
     from exdd_core.curation.comparing import resemblances
 
     found = resemblances(open_workspace(options), options.dataset, progress())

@@ -28,7 +28,7 @@ APP = Path(__file__).resolve().parents[2] / "app.py"
 
 
 def list_jobs(options: argparse.Namespace) -> dict[str, list[answers.JobRow]]:
-    """List what runs, waits and has ended."""
+    """List running, waiting and ended jobs."""
     from exdd_core import jobs
 
     listed = jobs.listed(open_workspace(options))
@@ -56,18 +56,18 @@ def _row(job: Job) -> answers.JobRow:
 
 
 def one_job(add: Add) -> None:
-    add("id", metavar="ID", help="of the job, as jobs list shows it")
+    add("id", metavar="ID", help="job id, as shown by jobs list")
 
 
 def cancel_job(options: argparse.Namespace) -> answers.JobNow:
-    """Cancel a job that waits, or stop one that runs at its next step."""
+    """Cancel a waiting job, or stop a running one at its next step."""
     from exdd_core import jobs
 
     return _job_now(jobs.cancel(open_workspace(options), options.id), options)
 
 
 def resume_job(options: argparse.Namespace) -> answers.JobNow:
-    """Let a job that was cancelled, failed or interrupted go on where it stopped."""
+    """Resume a cancelled, failed or interrupted job where it stopped."""
     from exdd_core import jobs
 
     return _job_now(jobs.resume(open_workspace(options), options.id), options)
@@ -80,15 +80,15 @@ def _job_now(job: Job, options: argparse.Namespace) -> answers.JobNow:
 
 
 def clear_jobs(options: argparse.Namespace) -> answers.JobsCleared:
-    """Take jobs off the list that are done, cancelled or failed; what they made stays."""
+    """Remove done, cancelled and failed jobs from the list; their results are kept."""
     from exdd_core import jobs
 
     answer: answers.JobsCleared = {"cleared": jobs.clear_ended(open_workspace(options))}
-    return print_result(f"Took {count(answer['cleared'], 'job')} off the list.", answer, options)
+    return print_result(f"Removed {count(answer['cleared'], 'job')} from the list.", answer, options)
 
 
 JOBS = Group(
-    "Background jobs",
+    "Manage background jobs",
     {
         "list": (list_jobs, None),
         "cancel": (cancel_job, one_job),
@@ -109,39 +109,50 @@ def place_options(add: Add) -> None:
     add(
         "--host",
         default=host or "127.0.0.1",
-        help="default: GRADIO_SERVER_NAME, or else 127.0.0.1, this machine only",
+        help="address to listen on (default: GRADIO_SERVER_NAME, or else 127.0.0.1, this machine only)",
     )
-    add("--port", type=_port, default=port or "7860", help="default: GRADIO_SERVER_PORT, or else 7860")
+    add(
+        "--port",
+        type=_port,
+        default=port or "7860",
+        help="port to listen on (default: GRADIO_SERVER_PORT, or else 7860)",
+    )
 
 
 def door_options(add: Add) -> None:
     """What is served and who may come in; app.py takes the same."""
-    add("--demo", action="store_true", help="fill a workspace without data sets with generated images first")
-    add("--sign-in", action="store_true", help="people sign in with the accounts of `users`")
+    add(
+        "--demo",
+        action="store_true",
+        help="if the workspace has no data sets, fill it with generated images first",
+    )
+    add("--sign-in", action="store_true", help="have users sign in with the accounts of `users`")
     add(
         "--token",
         action="store_true",
-        help="the printed address carries a secret, and nobody gets in without it",
+        help="print an address that contains a secret, and refuse access without it",
     )
-    add("--mcp", action="store_true", help="offer the calls of the API as tools by MCP, at /mcp")
+    add("--mcp", action="store_true", help="offer the API calls as MCP tools, at /mcp")
     add(
         "--read-only",
         action="store_true",
-        help="who has not signed in may look at everything and change nothing",
+        help="let anyone who has not signed in view everything but change nothing",
     )
     add(
         "--address",
         default="",
         metavar="URL",
-        help="https://NAME that a reverse proxy shows the workbench under",
+        help="https://NAME under which a reverse proxy serves the workbench",
     )
-    add("--root-path", default="", metavar="PATH", help="/PREFIX that a reverse proxy shows all pages under")
+    add(
+        "--root-path", default="", metavar="PATH", help="/PREFIX under which a reverse proxy serves all pages"
+    )
     add(
         "--proxy",
         default=[],
         nargs="+",
         metavar="ADDRESS",
-        help="of reverse proxies whose X-Forwarded-For, -Host and -Proto count (default: of none)",
+        help="reverse proxies whose X-Forwarded-For, -Host and -Proto headers are trusted (default: none)",
     )
     _oidc_options(add)
     add(
@@ -149,27 +160,30 @@ def door_options(add: Add) -> None:
         type=Path,
         nargs="+",
         metavar="DIR",
-        help="pages may import from these (default: from any on 127.0.0.1, from none else)",
+        help="folders that pages may import from (default: any on 127.0.0.1, otherwise none)",
     )
-    add("--tls-cert", type=Path, metavar="FILE", help="serve https with this certificate (PEM)")
+    add("--tls-cert", type=Path, metavar="FILE", help="serve HTTPS with this certificate (PEM)")
     add("--tls-key", type=Path, metavar="FILE", help="private key of the certificate")
 
 
 def _oidc_options(add: Add) -> None:
     add(
-        "--oidc-issuer", default="", metavar="URL", help="people sign in by this OpenID Connect provider, too"
+        "--oidc-issuer",
+        default="",
+        metavar="URL",
+        help="also let users sign in through this OpenID Connect provider",
     )
     add(
         "--oidc-client",
         default="",
         metavar="ID",
-        help="our name there; its secret, if any, in EXDD_OIDC_SECRET",
+        help="client ID of the workbench there; its secret, if any, is read from EXDD_OIDC_SECRET",
     )
     add(
         "--oidc-claim",
         default="roles",
         metavar="NAME",
-        help="of the ID token, with the role (default: roles)",
+        help="claim of the ID token that contains the role (default: roles)",
     )
 
 
@@ -205,7 +219,7 @@ def serve(options: argparse.Namespace) -> NoReturn:
     if not APP.is_file():
         raise BadInput(f"{APP} is missing; run this from a complete copy of the project.")
     address = f"{'https' if options.tls_cert else 'http'}://{options.host}:{options.port}"
-    say(f"Starting the workbench on {address} (stop it with Ctrl-C).")
+    say(f"Starting the workbench on {address} (press Ctrl+C to stop).")
     if options.json:  # serving does not end, so print the result first
         print(json.dumps({"address": address, "workspace": str(options.workspace)}), flush=True)
     program = [sys.executable, str(APP), "--workspace", str(options.workspace)]
@@ -238,7 +252,7 @@ def check_port(host: str, port: int) -> None:
 
 
 def doctor(options: argparse.Namespace) -> Report:
-    """Say what this machine offers: device, backbone, faiss, SDXL weights, disk, versions."""
+    """Show what this machine offers: device, backbone, faiss, SDXL weights, disk, versions."""
     from exdd_core.workspace import Workspace, doctor as doctor_
 
     workspace = Workspace.open(options.workspace) if Workspace.exists(options.workspace) else None

@@ -32,15 +32,15 @@ LONGEST = 120  # bytes of a file name without suffix; some file systems allow no
 
 
 def score_options(add: Add) -> None:
-    add("paths", type=Path, nargs="+", metavar="PATH", help="images, or folders of images")
-    add("--bank", metavar="VERSION", help="such as v3; default: the active one")
-    add("--csv", type=new_file(), metavar="FILE", help="write the table of results")
+    add("paths", type=Path, nargs="+", metavar="PATH", help="images or folders of images")
+    add("--bank", metavar="VERSION", help="bank version, such as v3 (default: the active one)")
+    add("--csv", type=new_file(), metavar="FILE", help="write the results as a CSV table")
     add("--coco", type=new_file(".json"), metavar="FILE", help="write the regions as COCO annotations")
     add(
         "--png",
         type=Path,
         metavar="DIR",
-        help="write image, both heatmaps and their difference for each image",
+        help="write each image with both heatmaps and their difference",
     )
 
 
@@ -54,7 +54,7 @@ class ReadImage:
 
 
 def score(options: argparse.Namespace) -> answers.Scored:
-    """Score images or whole folders with PatchCore and ExDD, by the active bank version."""
+    """Score images or whole folders with PatchCore and ExDD."""
     from exdd_core.datasets import incoming
     from exdd_core.review import write_coco, write_csv
 
@@ -199,7 +199,9 @@ def _images_in(paths: Sequence[Path]) -> tuple[list[Path], list[answers.LeftOut]
         aside = incoming.left_out(tree)
         if not tree.images:
             told = " ".join(incoming.left_out_sentences(tree))
-            raise BadInput(f"{path} holds no images; name the folder that holds them. {told}".rstrip())
+            raise BadInput(
+                f"{path} contains no images; specify the folder that contains them. {told}".rstrip()
+            )
         found += [path / name for name in tree.images]
         left_out |= {str(path / name): reason for name, reason in aside.items()}
     items: list[answers.LeftOut] = [{"image": image, "reason": reason} for image, reason in left_out.items()]

@@ -41,7 +41,7 @@ def teach_options(add: Add) -> None:
         kind = next((kind for kind in (float, int) if kind in spec.types(field)), str)
         usual = "the active one" if name == "dataset" else field.default
         told = field.description or field.title or ""
-        said = told if "default" in told or not usual else f"{told}; default: {usual}"
+        said = told if "default" in told or not usual else f"{told} (default: {usual})"
         add("--" + name, type=kind, metavar=metavar, help=said)
 
 
@@ -67,7 +67,7 @@ def teach(options: argparse.Namespace) -> TaughtAdapter:
 
 
 def list_adapters(options: argparse.Namespace) -> dict[str, list[answers.AdapterRow]]:
-    """List what was taught here."""
+    """List the adapters of this workspace."""
     from exdd_core.workspace import adapters
 
     workspace = open_workspace(options)
@@ -94,61 +94,61 @@ def list_adapters(options: argparse.Namespace) -> dict[str, list[answers.Adapter
             images = f"{row['images']} images of {row['dataset']}"
             print(f"{mark} {row['name']}  {images}, {row['best']} steps, for {row['base'] or row['engine']}")
         print(
-            "Nothing was taught yet."
+            "There are no adapters yet."
             if not rows
-            else "* paints by default"
+            else "* is used by default"
             if used
-            else "None paints by default."
+            else "None is used by default."
         )
     return {"adapters": rows}
 
 
 def use_options(add: Add) -> None:
-    add("name", nargs="?", metavar="NAME", help="an adapter; without a name, paintings are made without one")
+    add("name", nargs="?", metavar="NAME", help="name of an adapter; leave it out to paint without one")
 
 
 def use_adapter(options: argparse.Namespace) -> answers.AdapterNow:
-    """Paint with an adapter by default."""
+    """Use an adapter for painting by default."""
     from exdd_core.workspace import adapters
 
     name = options.name or ""
     adapters.use(open_workspace(options), name)
     answer: answers.AdapterNow = {"adapter": name, "in_use": bool(name)}
-    said = f"{name} paints by default now." if name else "Paintings are made without an adapter now."
+    said = f"{name} is now used by default." if name else "No adapter is now used by default."
     return print_result(said, answer, options)
 
 
 def rename_options(add: Add) -> None:
-    add("name", metavar="NAME", help="an adapter")
-    add("new", metavar="NEW", help="its new name")
+    add("name", metavar="NAME", help="current name of the adapter")
+    add("new", metavar="NEW", help="new name")
 
 
 def rename_adapter(options: argparse.Namespace) -> answers.AdapterNow:
-    """Give an adapter another name; prompts that paint with it follow."""
+    """Rename an adapter, also in the prompts that use it."""
     from exdd_core.workspace import adapters
 
     workspace = open_workspace(options)
     new = adapters.rename(workspace, options.name, options.new)
     used = adapters.in_use(workspace, adapters.get(workspace, new).engine)
     answer: answers.AdapterNow = {"adapter": new, "in_use": used == new}
-    return print_result(f"{options.name} is called {new} now.", answer, options)
+    return print_result(f"{options.name} is now named {new}.", answer, options)
 
 
 def drop_options(add: Add) -> None:
-    add("name", metavar="NAME", help="an adapter")
+    add("name", metavar="NAME", help="name of the adapter")
 
 
 def drop_adapter(options: argparse.Namespace) -> answers.AdapterNow:
-    """Delete an adapter; what it painted stays."""
+    """Delete an adapter; what it painted is kept."""
     from exdd_core.workspace import adapters
 
     adapters.drop(open_workspace(options), options.name)
     answer: answers.AdapterNow = {"adapter": options.name, "in_use": False}
-    return print_result(f"{options.name} is deleted; what it painted stays.", answer, options)
+    return print_result(f"{options.name} was deleted; what it painted is kept.", answer, options)
 
 
 ADAPTERS = Group(
-    "What engines were taught",
+    "Manage the adapters that engines were taught",
     {
         "list": (list_adapters, None),
         "use": (use_adapter, use_options),

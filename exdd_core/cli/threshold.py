@@ -54,22 +54,31 @@ def set_options(add: Add) -> None:
         "--false-alarm-rate",
         type=float,
         metavar="R",
-        help="share of held-out normal images that may lie above",
+        help="share of held-out normal images that may lie above the threshold",
     )
-    add("--f1", action="store_true", help="the largest F1 on the scored images of --images")
-    add("--cost", type=float, metavar="C", help="the lowest cost there, a missed defect being C false alarms")
+    add("--f1", action="store_true", help="find the largest F1 on the scored images of --images")
+    add(
+        "--cost",
+        type=float,
+        metavar="C",
+        help="find the lowest cost there, where a missed defect costs C false alarms",
+    )
     add(
         "--value",
         type=float,
         metavar="V",
-        help="by hand: 0 is the median of normal images, 1 the threshold as built",
+        help="set it by hand: 0 is the median of normal images, 1 the threshold as built",
     )
-    add("--images", metavar="LIST", help="such as demo/test, scored on Inspect; default: the test split")
+    add(
+        "--images",
+        metavar="LIST",
+        help="list of images, such as demo/test, scored in Inspect (default: the test split)",
+    )
     who_option(add)
 
 
 def set_threshold(options: argparse.Namespace) -> Chosen:
-    """Choose the threshold of a version: by rate, by F1, by cost, or by hand."""
+    """Set the threshold of a version by false-alarm rate, by F1, by cost or by hand."""
     from exdd_core.review import Review
     from exdd_core.review.thresholds import Wanted
 
@@ -84,13 +93,13 @@ def set_threshold(options: argparse.Namespace) -> Chosen:
     ]
     wanted = [way for way in ways if way is not None]
     if len(wanted) != 1:
-        raise BadInput("Say one of --false-alarm-rate R, --f1, --cost C and --value V.")
+        raise BadInput("Specify exactly one of --false-alarm-rate R, --f1, --cost C and --value V.")
     choice, said = Review(workspace).choose_threshold(wanted[0], options.who, bank.id)
     return _told(workspace, bank.id, choice, said, options)
 
 
 def list_thresholds(options: argparse.Namespace) -> Listed:
-    """List what was chosen for a version, by whom and when, the newest first."""
+    """List the thresholds chosen for a version, by whom and when, newest first."""
     from exdd_core.workspace import thresholds
 
     workspace = open_workspace(options)
@@ -100,7 +109,7 @@ def list_thresholds(options: argparse.Namespace) -> Listed:
     if not options.json:
         print(f"{bank.name}: threshold {value:.2f} (1 is the one it was built with)")
         for one in choices:
-            back = f", taken back by {one.undone_by}" if one.undone else ""
+            back = f", undone by {one.undone_by}" if one.undone else ""
             print(f"  {one.created[:19]} {one.value:.2f} by {one.who}: {one.said}{back}")
     return {"bank": bank.id, "name": bank.name, "value": value, "choices": [_row(one) for one in choices]}
 
@@ -111,7 +120,7 @@ def undo_options(add: Add) -> None:
 
 
 def undo_threshold(options: argparse.Namespace) -> Chosen:
-    """Take the last choice back: the threshold before it holds again."""
+    """Undo the last choice; the previous threshold applies again."""
     from exdd_core.review import Review
 
     workspace = open_workspace(options)
@@ -121,7 +130,7 @@ def undo_threshold(options: argparse.Namespace) -> Chosen:
 
 
 def _version(add: Add) -> None:
-    add("version", nargs="?", metavar="VERSION", help="such as v3; default: the active one")
+    add("version", nargs="?", metavar="VERSION", help="bank version, such as v3 (default: the active one)")
 
 
 def _told(workspace: Workspace, bank: str, choice: Choice, said: str, options: argparse.Namespace) -> Chosen:
@@ -143,7 +152,7 @@ def _row(choice: Choice) -> ChoiceRow:
 
 
 THRESHOLD = Group(
-    "Thresholds of bank versions",
+    "Manage the thresholds of bank versions",
     {
         "set": (set_threshold, set_options),
         "list": (list_thresholds, _version),

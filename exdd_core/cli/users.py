@@ -17,31 +17,31 @@ from exdd_core.errors import BadInput
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
-ROLES = "viewer (looks), curator (scores, paints and decides) or admin (data sets, banks and all else)"
+ROLES = "viewer (views), curator (scores, paints and decides) or admin (data sets, banks and everything else)"
 
 
 def _name(add: Add) -> None:
-    add("name", metavar="NAME", help="what they sign in with; it is stored with what they decide")
+    add("name", metavar="NAME", help="name to sign in with; it is stored with the user's decisions")
 
 
 def add_options(add: Add) -> None:
     _name(add)
-    add("--role", default="viewer", metavar="ROLE", help=f"{ROLES}; default: viewer")
+    add("--role", default="viewer", metavar="ROLE", help=f"{ROLES} (default: viewer)")
     add(
         "--password-stdin",
         action="store_true",
-        help="read the password from standard input, not the terminal",
+        help="read the password from standard input instead of the terminal",
     )
 
 
 def add_user(options: argparse.Namespace) -> dict[str, object]:
-    """Make an account. The password is asked for on the terminal."""
+    """Create an account; the password is entered on the terminal."""
     from exdd_core.workspace import people
 
     workspace = open_or_create(options)
     made = people.add(workspace, options.name, options.role, _password(options))
     if not options.json:
-        print(f"{made.name} may sign in as {made.role}.")
+        print(f"{made.name} can now sign in as {made.role}.")
     return asdict(made)
 
 
@@ -53,55 +53,65 @@ def set_options(add: Add) -> None:
 
 
 def set_user(options: argparse.Namespace) -> dict[str, object]:
-    """Give an account another role or another password; it must sign in again."""
+    """Change the role or the password of an account; its user must sign in again."""
     from exdd_core.workspace import people
 
     new = _password(options) if options.password or options.password_stdin else None
     people.change(open_workspace(options), options.name, role=options.role, password=new)
     if not options.json:
-        print(f"{options.name} is changed and must sign in again.")
+        print(f"{options.name} was changed and must sign in again.")
     return {"name": options.name, "changed": True}
 
 
 def rename_options(add: Add) -> None:
     _name(add)
-    add("new", metavar="NEW", help="what they sign in with from now on")
+    add("new", metavar="NEW", help="new name to sign in with")
 
 
 def rename_user(options: argparse.Namespace) -> dict[str, object]:
-    """Give an account another name; its keys end, and what its owner decided keeps the former name."""
+    """Rename an account; its keys are revoked, and past decisions keep the former name."""
     from exdd_core.workspace import people
 
     people.rename(open_workspace(options), options.name, options.new)
     if not options.json:
-        print(f"{options.name} signs in as {options.new} from now on. Decisions keep the former name.")
+        print(f"{options.name} now signs in as {options.new}. Past decisions keep the former name.")
     return {"name": options.new, "former": options.name}
 
 
 def remove_user(options: argparse.Namespace) -> dict[str, object]:
-    """Delete an account; what its owner decided keeps the name."""
+    """Delete an account; its user's decisions keep the name."""
     from exdd_core.workspace import people
 
     people.remove(open_workspace(options), options.name)
     if not options.json:
-        print(f"{options.name} cannot sign in any more.")
+        print(f"{options.name} can no longer sign in.")
     return {"name": options.name, "removed": True}
 
 
 def key_options(add: Add) -> None:
     _name(add)
-    add("--days", type=at_least(1), default=365, metavar="N", help="until it ends; default: 365")
-    add("--end", action="store_true", help="print none: end all keys, and whatever is signed in")
+    add(
+        "--days",
+        type=at_least(1),
+        default=365,
+        metavar="N",
+        help="number of days until the key expires (default: 365)",
+    )
+    add(
+        "--end",
+        action="store_true",
+        help="print no key; instead revoke all keys and sign the user out everywhere",
+    )
 
 
 def key_for_user(options: argparse.Namespace) -> dict[str, object]:
-    """Print a key by which programs act as an account, as header Authorization: Bearer KEY; --end ends it."""
+    """Print a key with which programs act as an account, in the header Authorization: Bearer KEY."""
     from exdd_core.workspace import people
 
     if options.end:
         ended = people.end_sessions(open_workspace(options), options.name)
         if not options.json:
-            print(f"{options.name} is signed in nowhere any more; keys and sign-ins that ended: {ended}.")
+            print(f"{options.name} is no longer signed in anywhere; keys and sign-ins ended: {ended}.")
         return {"name": options.name, "ended": ended}
     key = people.open_session(open_workspace(options), options.name, options.days * 86_400)
     if not options.json:
@@ -118,7 +128,7 @@ def list_users(options: argparse.Namespace) -> dict[str, object]:
         for person in found:
             print(f"{person.name}  {person.role}  since {person.created[:10]}")
         if not found:
-            print('There are no accounts; make one with "users add NAME --role admin".')
+            print('There are no accounts; create one with "users add NAME --role admin".')
     return {"users": [asdict(person) for person in found]}
 
 
@@ -136,7 +146,7 @@ def _password(options: argparse.Namespace) -> str:
         return sys.stdin.readline().rstrip("\n")
     if not sys.stdin.isatty():
         raise BadInput(
-            "A password is typed on a terminal; here, give --password-stdin and send it as one line."
+            "There is no terminal to enter a password on; use --password-stdin and send it as one line."
         )
     first = getpass.getpass("Password: ")
     if getpass.getpass("Again: ") != first:
@@ -145,7 +155,7 @@ def _password(options: argparse.Namespace) -> str:
 
 
 USERS = Group(
-    "Accounts of people who sign in",
+    "Manage user accounts",
     {
         "add": (add_user, add_options),
         "set": (set_user, set_options),

@@ -29,7 +29,7 @@ def test_a_backup_comes_back_with_the_same_scores_decisions_and_files(
     assert scores[0] == scores[1]
     assert checking.check(again) == [] and len(again.images("plates")) == len(workspace.images("plates"))
     assert main(["workspace", "check", "--workspace", str(place)]) == 0
-    assert "as it was" in capsys.readouterr().out
+    assert "present and unchanged" in capsys.readouterr().out
 
 
 def test_a_backup_made_while_somebody_decides_is_whole(workspace, tmp_path):

@@ -135,9 +135,12 @@ def test_a_certificate_that_is_none_is_said(tmp_path: Path, capsys: pytest.Captu
     cert, key = certificate(tmp_path)
     port = str(free_port())
     for words, said in (
-        (["--tls-cert", str(cert)], "needs both"),
-        (["--tls-cert", str(key), "--tls-key", str(key)], "no certificate and its key"),
-        (["--tls-cert", str(cert), "--tls-key", str(tmp_path / "none")], "no certificate and its key"),
+        (["--tls-cert", str(cert)], "requires both"),
+        (["--tls-cert", str(key), "--tls-key", str(key)], "not a PEM certificate and its private key"),
+        (
+            ["--tls-cert", str(cert), "--tls-key", str(tmp_path / "none")],
+            "not a PEM certificate and its private key",
+        ),
     ):
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr("app.logs.begin", lambda asks: None)

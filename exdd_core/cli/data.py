@@ -60,7 +60,7 @@ def import_options(add: Add) -> None:
     add(
         "--masks",
         metavar="RULE",
-        help="mask values that mean defect: labels or above:N, either followed by inverted if needed",
+        help="mask values that mean defect: labels or above:N, optionally followed by inverted",
     )
     add("--backbone", metavar="NAME", help="backbone of a new workspace (default: auto)")
     who_option(add)

@@ -208,7 +208,7 @@ def rename_type(options: argparse.Namespace) -> Changed:
 
 
 def set_options(add: Add) -> None:
-    add("name", metavar="NAME", help="the data set")
+    add("name", metavar="NAME", help="name of the data set")
     add(
         "--depth",
         metavar="BITS",
@@ -217,7 +217,7 @@ def set_options(add: Add) -> None:
     add(
         "--masks",
         metavar="RULE",
-        help="mask values that mean defect: labels or above:N, either followed by inverted if needed",
+        help="mask values that mean defect: labels or above:N, optionally followed by inverted",
     )
     add("--size", metavar="WxH", help="size that banks are built at, width x height")
     add("--keep-aspect", action="store_true", help="letterbox images into --size instead of stretching them")
@@ -258,7 +258,7 @@ def set_choices(options: argparse.Namespace) -> Changed:
 
 
 def roi_options(add: Add) -> None:
-    add("name", metavar="NAME", help="the data set")
+    add("name", metavar="NAME", help="name of the data set")
     add(
         "--file",
         type=Path,
@@ -315,7 +315,7 @@ def join(options: argparse.Namespace) -> dataset_answers.DatasetJoined:
 
 
 def delete_options(add: Add) -> None:
-    add("name", metavar="NAME", help="the data set")
+    add("name", metavar="NAME", help="name of the data set")
     add(
         "--yes",
         action="store_true",

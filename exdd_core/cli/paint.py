@@ -41,7 +41,7 @@ def synthesize_options(add: Add) -> None:
     add("--negative-prompt", metavar="TEXT", help="what the defect should not look like")
     add("--saved", metavar="NAME", help="prompt from the library, with its negative prompt and settings")
     add("--count", type=at_least(1), default=10, metavar="N", help="number of paintings (default: 10)")
-    add("--each", action="store_true", help="paint that number for every prompt that the alternatives allow")
+    add("--each", action="store_true", help="paint --count of every prompt that --prompt expands to")
     _search_options(add)
     add("--seed", type=at_least(0), default=0, metavar="S", help="seed of the first painting (default: 0)")
     add(
@@ -60,7 +60,7 @@ def synthesize_options(add: Add) -> None:
     add(
         "--anywhere",
         action="store_true",
-        help="place masks anywhere on the part, not just near where known defects of the type lie",
+        help="place masks anywhere on the part instead of near where known defects of the type lie",
     )
     add(
         "--image",

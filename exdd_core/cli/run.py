@@ -152,7 +152,7 @@ def door_options(add: Add) -> None:
         default=[],
         nargs="+",
         metavar="ADDRESS",
-        help="reverse proxies whose X-Forwarded-For, -Host and -Proto headers are trusted (default: none)",
+        help="addresses of reverse proxies whose X-Forwarded-For, -Host and -Proto are trusted (default: none)",
     )
     _oidc_options(add)
     add(

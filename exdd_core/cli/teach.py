@@ -148,7 +148,7 @@ def drop_adapter(options: argparse.Namespace) -> answers.AdapterNow:
 
 
 ADAPTERS = Group(
-    "Manage the adapters that engines were taught",
+    "Manage trained adapters",
     {
         "list": (list_adapters, None),
         "use": (use_adapter, use_options),

@@ -17,11 +17,11 @@ from exdd_core.errors import BadInput
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
-ROLES = "viewer (views), curator (scores, paints and decides) or admin (data sets, banks and everything else)"
+ROLES = "viewer (only views), curator (scores, paints and decides) or admin (data sets, banks and all else)"
 
 
 def _name(add: Add) -> None:
-    add("name", metavar="NAME", help="name to sign in with; it is stored with the user's decisions")
+    add("name", metavar="NAME", help="name of the account, which is stored with its user's decisions")
 
 
 def add_options(add: Add) -> None:
@@ -65,7 +65,7 @@ def set_user(options: argparse.Namespace) -> dict[str, object]:
 
 def rename_options(add: Add) -> None:
     _name(add)
-    add("new", metavar="NEW", help="new name to sign in with")
+    add("new", metavar="NEW", help="new name of the account")
 
 
 def rename_user(options: argparse.Namespace) -> dict[str, object]:

@@ -111,8 +111,8 @@ def _work(work: tuple[Callable[[S, T], R], S], item: T, threads: int, ran: str) 
     """What a worker does with one item."""
     if ran != code():
         raise BadInput(
-            f"The machine {socket.gethostname()} of the Ray cluster has another version of the workbench or of its "
-            "packages; install the same on all machines."
+            f"The machine {socket.gethostname()} of the Ray cluster has a different version of the workbench or of "
+            "its packages; install the same versions on all machines."
         )
     from threadpoolctl import threadpool_limits
 
@@ -132,7 +132,7 @@ def _result(ray: ModuleType, reference: Any) -> Any:
     except ray.exceptions.RayError as error:
         first = str(error).strip().splitlines()[0]
         raise BadInput(
-            f"A task was lost {TRIES_MORE + 1} times on the Ray cluster ({first}); see to its machines and resume."
+            f"A task was lost {TRIES_MORE + 1} times on the Ray cluster ({first}); check its machines and resume."
         ) from error
 
 
@@ -182,6 +182,7 @@ def _connected() -> ModuleType:
                     connect()
             except (ConnectionError, RuntimeError, OSError) as error:
                 raise BadInput(
-                    f"No Ray cluster can be used at {address()}: start one as docs/CLUSTER.md says, or unset {SWITCH}."
+                    f"No Ray cluster is available at {address()}; start one as described in docs/CLUSTER.md, or unset "
+                    f"{SWITCH}."
                 ) from error
     return ray

@@ -112,7 +112,7 @@ def to_rgb(image: Image.Image, label: str) -> np.ndarray:
     Raises `BadInput` for floats.
     """
     if image.mode == "F":
-        raise BadInput(f"{label} holds floating-point values; save it with 8 or 16 bits a channel.")
+        raise BadInput(f"{label} contains floating-point values; save it with 8 or 16 bits per channel.")
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         image = Image.new("RGBA", layer.size, (0, 0, 0, 255))

@@ -42,7 +42,7 @@ class Depth:
         match = re.fullmatch(r"\s*(\d{1,5})\s*-\s*(\d{1,5})\s*", text)
         if not match or not int(match[1]) < int(match[2]) <= HIGHEST:
             raise BadInput(
-                f'"{text}" is no bit depth; write {", ".join(map(str, BITS[:-1]))} or {BITS[-1]} bits, or the '
+                f'"{text}" is not a valid bit depth; use {", ".join(map(str, BITS[:-1]))} or {BITS[-1]} bits, or the '
                 f"values of black and white up to {HIGHEST}, such as 100-3000."
             )
         return cls(int(match[1]), int(match[2]))

@@ -43,7 +43,7 @@ def asked() -> str:
     """The value of EXDD_DEVICE: "auto" (the default), "cpu" or "cuda". Raises `BadInput` for anything else."""
     name = os.environ.get("EXDD_DEVICE", "").strip().lower() or "auto"
     if name not in NAMES:
-        raise BadInput(f"EXDD_DEVICE is '{name}', which is no device; set it to auto, cpu or cuda.")
+        raise BadInput(f"EXDD_DEVICE is '{name}', which is not a valid device; set it to auto, cpu or cuda.")
     return name
 
 

@@ -26,7 +26,7 @@ class Extra:
         if importlib.util.find_spec(self.module):
             return ""
         return (
-            f"{self.purpose} needs the package {self.package}, which is not installed: run "
+            f"{self.purpose} requires the package {self.package}, which is not installed; run "
             f'"make extra-{self.name}" or "{sys.executable} -m pip install {self.package}".'
         )
 
@@ -36,11 +36,11 @@ class Extra:
             raise BadInput(sentence)
 
 
-MAP = Extra("map", "umap-learn", "umap", "The map by UMAP")
-SDXL_FILE = Extra("sdxl-file", "open-clip-torch", "open_clip", "A single .safetensors file as SDXL's model")
-CLUSTER = Extra("cluster", "ray", "ray", "Work on more than one machine")
-OIDC = Extra("oidc", "Authlib", "authlib", "Signing in by OpenID Connect")
-MCP = Extra("mcp", "mcp", "mcp", "Offering tools by MCP")
-INT8 = Extra("int8", "onnxruntime", "onnxruntime", "A bundle in int8")
+MAP = Extra("map", "umap-learn", "umap", "The UMAP map")
+SDXL_FILE = Extra("sdxl-file", "open-clip-torch", "open_clip", "A single .safetensors file as the SDXL model")
+CLUSTER = Extra("cluster", "ray", "ray", "Computing on more than one machine")
+OIDC = Extra("oidc", "Authlib", "authlib", "Signing in with OpenID Connect")
+MCP = Extra("mcp", "mcp", "mcp", "Offering MCP tools")
+INT8 = Extra("int8", "onnxruntime", "onnxruntime", "An int8 bundle")
 DOCS = Extra("docs", "pdoc", "pdoc", "The documentation site")
 EXTRAS = (MAP, SDXL_FILE, CLUSTER, OIDC, MCP, INT8, DOCS)

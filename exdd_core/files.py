@@ -117,13 +117,11 @@ def require_regular(file: Path, name: str, most: int | None = None) -> None:
     """
     known = file.stat()
     if stat.S_ISDIR(known.st_mode):
-        raise BadInput(f"{name} is a folder; name a file in it.")
+        raise BadInput(f"{name} is a folder; choose a file in it.")
     if not stat.S_ISREG(known.st_mode):
-        raise BadInput(f"{name} is a pipe, a device or a socket; name an ordinary file.")
+        raise BadInput(f"{name} is a pipe, a device or a socket; choose a regular file.")
     if most is not None and known.st_size > most:
-        raise BadInput(
-            f"{name} is larger than {most >> 20:,} MB, more than is read; make it smaller or split it."
-        )
+        raise BadInput(f"{name} is larger than the limit of {most >> 20:,} MB; make it smaller or split it.")
 
 
 def read_regular(file: Path, name: str, most: int) -> bytes:

@@ -35,7 +35,7 @@ OTHER_SUFFIXES = {
 }
 _BY_SUFFIX = {suffix: name for name, suffixes in OTHER_SUFFIXES.items() for suffix in suffixes}
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
-PACKED = "an archive within the data set, which is not opened: unpack it, or import it by itself"
+PACKED = "an archive inside the data set, which is not opened: unpack it, or import it separately"
 HEAD = 132  # bytes that are read to recognise a format; DICOM has its signature after 128
 
 # Signatures at the beginning of a file.

@@ -45,7 +45,7 @@ class Size:
         """Read "256x632" (width x height). Raises `BadInput`."""
         match = re.fullmatch(r"\s*(\d{1,6})\s*[xX×]\s*(\d{1,6})\s*", text)
         if not match:
-            raise BadInput(f'"{text}" is not a size; write width x height in pixels, such as 256x632.')
+            raise BadInput(f'"{text}" is not a valid size; use width x height in pixels, such as 256x632.')
         width, height = int(match[1]), int(match[2])
         for side in (width, height):
             if not MIN_MODEL_SIDE <= side <= MAX_MODEL_SIDE:

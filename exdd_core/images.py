@@ -141,7 +141,7 @@ def read_layer(source: bytes, name: str) -> np.ndarray:
     pixels = to_rgb(layer, name)
     if (pixels != pixels[0, 0]).any():
         raise BadInput(
-            f"{name} has no transparency, so nothing tells what is painted; make what is not painted "
+            f"{name} has no transparency, so the painted area is unknown; make everything that is not painted "
             "transparent."
         )
     return np.ones(pixels.shape[:2], bool)
@@ -209,7 +209,7 @@ def require_mask(values: np.ndarray, label: str) -> None:
     """Raise `BadInput` if the values of a mask file are those of a photograph."""
     if _is_photograph(values):
         raise BadInput(
-            f"{label} is a photograph and no mask; a mask is white on the defect and black everywhere else."
+            f"{label} is a photograph, not a mask; a mask is white on the defect and black everywhere else."
         )
 
 
@@ -224,7 +224,7 @@ def of_shape(mask: np.ndarray, shape: tuple[int, int] | None, label: str) -> np.
     """The mask itself. Raises `BadInput` unless it has the (H, W) of its image; None accepts any."""
     if shape is not None and mask.shape != tuple(shape):
         (height, width), (wanted_height, wanted_width) = mask.shape, shape
-        turn = " (it seems turned by a quarter)" if (width, height) == (wanted_height, wanted_width) else ""
+        turn = " (it seems to be rotated by 90°)" if (width, height) == (wanted_height, wanted_width) else ""
         raise BadInput(
             f"The mask {label} is {width} x {height} pixels but its image is {wanted_width} x {wanted_height}"
             f"{turn}; save the mask at the size of its image."

@@ -69,7 +69,7 @@ def begin(asks: Callable[[], str], level: int = logging.INFO) -> None:
         handler = logging.handlers.WatchedFileHandler(place, encoding="utf-8") if place else _StandardError()
     except OSError as error:
         raise BadInput(
-            f"The log cannot be written to {place} ({error.strerror}); change {FILE} or leave it out."
+            f"The log cannot be written to {place} ({error.strerror}); change or unset {FILE}."
         ) from None
     handler.setFormatter(Lines())
     for former in [one for one in root.handlers if isinstance(one.formatter, Lines)]:

@@ -52,8 +52,8 @@ class MaskRule:
         match = re.fullmatch(r"\s*(?:above:(\d{1,5})|(labels))?\s*(inverted)?\s*", text)
         if not match or not text.strip():
             raise BadInput(
-                f'"{text}" is no rule for masks; write labels (every value but 0 is a defect), above:N '
-                '(values above N are), or inverted behind either, such as "above:127 inverted".'
+                f'"{text}" is not a valid mask rule; use labels (every value except 0 is a defect) or above:N '
+                '(values above N are), optionally followed by inverted, as in "above:127 inverted".'
             )
         above = 0 if match[2] else int(match[1] or USUAL)
         return cls(above, bool(match[3]), "as chosen")
@@ -66,8 +66,8 @@ class MaskRule:
     @property
     def sentence(self) -> str:
         """A sentence about which values count as a defect."""
-        what = "every value but 0 counts" if self.above == 0 else f"values above {self.above} count"
-        rest = ", and it is the rest that is a defect (inverted)" if self.inverted else ""
+        what = "every value except 0 counts" if self.above == 0 else f"values above {self.above} count"
+        rest = ", and the rest as a defect (inverted)" if self.inverted else ""
         return f"Masks are {self.title}: {what} as {'normal' if self.inverted else 'a defect'}{rest}."
 
     def marks(self, values: np.ndarray) -> np.ndarray:

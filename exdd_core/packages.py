@@ -118,7 +118,7 @@ WEIGHTS = (
     Weights(
         "diffusers/stable-diffusion-xl-1.0-inpainting-0.1",
         "CreativeML Open RAIL++-M (limits uses)",
-        "huggingface.co, only if somebody downloads them",
+        "huggingface.co, only if downloaded",
     ),
 )
 
@@ -295,8 +295,8 @@ def _version(text: str) -> Version:
 
 def _entries(database: Path) -> Iterator[Entry]:
     missing = BadInput(
-        f"{database} is no OSV database; name its all.zip for PyPI, or a folder of its JSON files, fetched on a "
-        "machine with network access."
+        f"{database} is not an OSV database; specify its all.zip for PyPI, or a folder of its JSON files, downloaded "
+        "on a machine with network access."
     )
     try:
         if database.is_dir():

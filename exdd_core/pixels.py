@@ -42,7 +42,7 @@ def open_file(path: Path, label: str) -> io.BufferedReader:
     """Open a regular file. Raises `BadInput` for what cannot be opened."""
     try:
         if path.is_dir():
-            raise BadInput(f"{label} is a folder; name an image file in it.")
+            raise BadInput(f"{label} is a folder; choose an image file in it.")
         files.require_regular(path, label)
         return path.open("rb")
     except BadInput:
@@ -60,8 +60,8 @@ def require_length(length: int, label: str) -> None:
         raise BadInput(f"{label} is empty (0 bytes); save or copy it again.")
     if length > MAX_BYTES:
         raise BadInput(
-            f"{label} has {length / 2**20:.0f} MB, more than the {MAX_BYTES // 2**20} MB that are read; "
-            "save it smaller or cut it into tiles."
+            f"{label} has {length / 2**20:.0f} MB, more than the limit of {MAX_BYTES // 2**20} MB; "
+            "make it smaller or cut it into tiles."
         )
 
 
@@ -71,26 +71,24 @@ def require_size(width: int, height: int, label: str) -> None:
         raise too_large(label)
     if min(width, height) < MIN_SIDE:
         raise BadInput(
-            f"{label} is {width} x {height} pixels; an image needs at least {MIN_SIDE} on each side, "
-            "use the original picture."
+            f"{label} is {width} x {height} pixels; an image needs at least {MIN_SIDE} on each side. "
+            "Use the original image."
         )
 
 
 def too_large(label: str) -> BadInput:
     return BadInput(
-        f"{label} is larger than the {MAX_PIXELS // 10**6} megapixels and {MAX_SIDE:,} pixels a side that are read; "
-        "save it smaller or cut it into tiles."
+        f"{label} is larger than the limit of {MAX_PIXELS // 10**6} megapixels and {MAX_SIDE:,} pixels per side; "
+        "make it smaller or cut it into tiles."
     )
 
 
 def unknown(label: str) -> BadInput:
-    return BadInput(
-        f"{label} is not an image that can be read, or it is damaged; use {formats.FORMATS_TEXT}."
-    )
+    return BadInput(f"{label} is not a readable image, or it is damaged; use {formats.FORMATS_TEXT}.")
 
 
 def damaged(label: str) -> BadInput:
-    return BadInput(f"{label} is damaged or cut short; copy it again from where it came from.")
+    return BadInput(f"{label} is damaged or incomplete; copy it again from its source.")
 
 
 def values_of(source: Source, label: str) -> np.ndarray:
@@ -108,7 +106,7 @@ def values_of(source: Source, label: str) -> np.ndarray:
         width, height = struct.unpack(">II", content[16:24])
         require_size(width, height, label)
     if kind == "TIFF" and _tag(content, "<" if content[:2] == b"II" else ">", PHOTOMETRIC) in LAB:
-        raise BadInput(f"{label} holds L*a*b* colours; save it in grey or RGB.")
+        raise BadInput(f"{label} has L*a*b* colours; save it in greyscale or RGB.")
     if kind == "PPM":
         content += b"\n"  # OpenCV wants something after the last number
     try:
@@ -155,11 +153,11 @@ def _content(path: Path, label: str) -> bytes:
 def _whole_numbers(stored: np.ndarray, label: str) -> np.ndarray:
     """Values as uint8 or uint16, whatever kind of number holds them."""
     if stored.dtype.kind == "f":
-        raise BadInput(f"{label} holds floating-point values; save it with 8 or 16 bits a channel.")
+        raise BadInput(f"{label} contains floating-point values; save it with 8 or 16 bits per channel.")
     if stored.dtype in (np.uint8, np.uint16):
         return stored
     if stored.min() < 0 or stored.max() > HIGHEST:
-        raise BadInput(f"{label} holds more than 16 bits a pixel; save it with 8 or 16 bits.")
+        raise BadInput(f"{label} has more than 16 bits per pixel; save it with 8 or 16 bits.")
     return stored.astype(np.uint16)
 
 

@@ -30,7 +30,7 @@ class Region:
             raise ValueError("a region of interest is a bool (H, W)")
         if not self.mask.any():
             raise BadInput(
-                "The region of interest is empty, so nothing would count; draw it where parts show."
+                "The region of interest is empty, so nothing would count; draw it where parts are visible."
             )
         self._shares: dict[tuple[Size, tuple[int, int]], np.ndarray] = {}
         self._nearest: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}

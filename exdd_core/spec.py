@@ -22,7 +22,7 @@ WANTED = {  # what fits, by pydantic's names of what is wrong
     "list_type": "a list",
     "dict_type": "an object",
     "model_type": "an object",
-    "string_pattern_mismatch": "a text without null characters",
+    "string_pattern_mismatch": "text without null characters",
 }
 
 
@@ -77,30 +77,30 @@ def _sentence(spec: type[Spec], error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         return f'{spec.ABOUT} has no "{name}"; leave it out.'
     if name not in spec.model_fields:
-        return f"{spec.ABOUT} is no object with names; give one."
+        return f"{spec.ABOUT} must be an object with named fields."
     title = spec.model_fields[name].title or name.replace("_", " ")
     if first["type"] == "missing":
-        return f"{spec.ABOUT} needs the {title}; give it."
+        return f"{spec.ABOUT} needs the {title}."
     if first["type"] in ("string_too_long", "too_long"):
-        return f"The {title} is too long; give at most {first['ctx']['max_length']:,}."
+        return f"The {title} is too long; the maximum is {first['ctx']['max_length']:,}."
     if first["type"] in ("string_too_short", "too_short"):
-        return f"The {title} is too short; give at least {first['ctx']['min_length']:,}."
+        return f"The {title} is too short; the minimum is {first['ctx']['min_length']:,}."
     given, wanted = first["input"], WANTED.get(first["type"]) or _wanted(spec.model_fields[name])
     words = given if isinstance(given, str) else repr(given)
-    return f"The {title} is {words[:LONGEST]}; give {wanted}."
+    return f"The {title} is {words[:LONGEST]}; it must be {wanted}."
 
 
 def _wanted(field: FieldInfo) -> str:
     """What a field takes in words, such as "a number above 0 and up to 1"."""
-    names = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-    word = next((names[one] for one in types(field) if one in names), "something of another kind")
+    names = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+    word = next((names[one] for one in types(field) if one in names), "a different kind of value")
     above, least, most, below = (bound(field, kind) for kind in (Gt, Ge, Le, Lt))
     if above is not None:
         word += f" above {above}"
     if least is not None:
-        word += f" from {least}"
+        word += f" from {least}" if most is not None or below is not None else f", {least}"
     if most is not None:
         return f"{word} {'to' if least is not None else 'and up to' if above is not None else 'up to'} {most}"
     if below is not None:
         return f"{word} {'and' if above is not None else 'to'} below {below}"
-    return word + (" on" if least is not None else "")
+    return word + (" or more" if least is not None else "")

@@ -103,8 +103,8 @@ def require_room(folder: Path, needed: int, what: str) -> None:
     free = shutil.disk_usage(folder).free
     if needed + RESERVE > free:
         raise BadInput(
-            f"{what} need {said(needed)} on the disk of {folder}, and {said(max(0, free - RESERVE))} can be used; free "
-            "some space, or take fewer or smaller images."
+            f"{what} need {said(needed)} on the disk of {folder}, but only {said(max(0, free - RESERVE))} is "
+            "available; free some space, or use fewer or smaller images."
         )
 
 

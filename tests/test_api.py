@@ -188,7 +188,7 @@ def test_the_round_that_is_documented_with_curl(
     assert (
         built["active"] and not built["held"] and len(built["lines"]) == 2
     )  # with the mark of the round above
-    assert told["active"]["sentence"] == f"{built['name']} is active now."
+    assert told["active"]["sentence"] == f"{built['name']} is now active."
     assert (told["threshold"]["bank"], told["threshold"]["who"]) == (built["name"], "ann")
     again = told["again"]["images"][0]
     assert (again["bank_version"], again["exdd_verdict"]) == (built["name"], "defect")
@@ -202,7 +202,7 @@ def test_the_round_that_is_documented_with_curl(
     assert held.status_code == 409 and "fails 2 of 2 marked images" in held.json()["detail"]
     assert ann.post("threshold/undo", json={"bank": first["id"]}).json()["value"] == 1
     activated = ann.post(f"versions/{first['name']}/activate", json={"anyway": True})
-    assert activated.json()["sentence"] == "v1 is active now."
+    assert activated.json()["sentence"] == "v1 is now active."
 
 
 def test_gradio_client_does_what_the_docs_show(
@@ -235,8 +235,8 @@ def test_gradio_client_does_what_the_docs_show(
         ("/accept", {"asked": {"ids": ["none"], "colour": 1}}, 'This call has no "colour"'),
         ("/score", {"files": [{"path": str(workspace.path / "workspace.db")}]}, "was not uploaded here"),
         ("/score", {"files": []}, "This call needs a file; send at least one"),
-        ("/build", {"asked": None}, '"asked" cannot be used; give an object with its fields'),
-        ("/list_jobs", {"active": "perhaps"}, '"active" cannot be used'),
+        ("/build", {"asked": None}, '"asked" is not valid; send an object with its fields'),
+        ("/list_jobs", {"active": "perhaps"}, '"active" is not valid'),
     ):
         with pytest.raises(AppError, match=said):
             workbench.predict(**given, api_name=call)
@@ -355,15 +355,15 @@ def test_what_cannot_be_done_is_one_sentence(
         (ann, "get", "regions?image=nothing", {}, 400, "There is no image"),
         (ann, "get", "regions?image=file:/etc/passwd", {}, 400, "/etc/passwd is not in any list"),
         (ann, "get", "regions?image=x&bank=v99", {}, 400, "v99"),
-        (ann, "get", "regions", {}, 422, 'This call needs "image"; give it.'),
+        (ann, "get", "regions", {}, 422, 'This call needs "image".'),
         (ann, "get", "nothing", {}, 404, "openapi.json lists all"),
         (ann, "post", "build", {"json": {"negative_ratio": 2}}, 422, "The negative kept share is 2"),
         (ann, "post", "build", {"json": {"colour": 2}}, 422, 'A build has no "colour"'),
         (ann, "post", "build", {"content": b'{"seed": NaN}', "headers": JSON}, 422, "not valid JSON"),
         (ann, "post", "build", {"content": b"seed=1"}, 415, "takes application/json"),
         (ann, "post", "score/list", {"json": {"folder": away}}, 400, "not in a folder that pages may read"),
-        (ann, "post", "score/list", {"json": {}}, 400, "Give either"),
-        (ann, "post", "candidates/accept", {"json": {"ids": []}}, 422, "ids is too short; give at least 1"),
+        (ann, "post", "score/list", {"json": {}}, 400, "Send either"),
+        (ann, "post", "candidates/accept", {"json": {"ids": []}}, 422, "ids is too short; the minimum is 1"),
         (ann, "post", "synthesize", {"json": {"engine": "chalk"}}, 400, "chalk"),
         (ann, "post", "jobs/none/cancel", {}, 400, 'There is no job "none"'),
         (vic, "post", "build", {"json": {}}, 403, "This needs the role admin; yours is viewer."),

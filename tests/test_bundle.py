@@ -135,7 +135,7 @@ def test_whatever_is_damaged_is_a_sentence(bundle: Path, tmp_path: Path) -> None
     def emptied(lost: str, name: str, content: bytes) -> bytes:
         return b"" if name == lost else content
 
-    with pytest.raises(BadInput, match="no golden images, by which it could prove itself"):
+    with pytest.raises(BadInput, match="no golden images to check it with"):
         exdd_core.load(changed(bundle, tmp_path / "unproved.zip", without))
     for lost in (
         "golden/0.npy",
@@ -144,7 +144,9 @@ def test_whatever_is_damaged_is_a_sentence(bundle: Path, tmp_path: Path) -> None
         "version/positive.safetensors",
     ):
         empty = changed(bundle, tmp_path / "empty.zip", partial(emptied, lost))
-        with pytest.raises(BadInput, match="empty.zip is no bundle: files are missing or damaged; make one"):
+        with pytest.raises(
+            BadInput, match="empty.zip is not a valid bundle: files are missing or damaged; create one"
+        ):
             exdd_core.load(empty)
 
     def wordy(name: str, content: bytes) -> bytes:
@@ -154,14 +156,14 @@ def test_whatever_is_damaged_is_a_sentence(bundle: Path, tmp_path: Path) -> None
             else content
         )
 
-    with pytest.raises(BadInput, match="wordy.zip is no bundle: files are missing or damaged"):
+    with pytest.raises(BadInput, match="wordy.zip is not a valid bundle: files are missing or damaged"):
         exdd_core.load(changed(bundle, tmp_path / "wordy.zip", wordy))
     with zipfile.ZipFile(bundle) as archive:
         at = archive.getinfo(scorer.ARRAYS).header_offset + 60  # within what is compressed
     content = bytearray(bundle.read_bytes())
     content[at : at + 40] = b"\xff" * 40
     (tmp_path / "flipped.zip").write_bytes(content)
-    with pytest.raises(BadInput, match="flipped.zip is no bundle: files are missing or damaged"):
+    with pytest.raises(BadInput, match="flipped.zip is not a valid bundle: files are missing or damaged"):
         exdd_core.load(tmp_path / "flipped.zip")
 
 
@@ -169,7 +171,7 @@ def test_what_is_installed_computes_the_network(bundle: Path, monkeypatch: pytes
     assert exdd_core.load(bundle).engine == "onnxruntime"
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert exdd_core.load(bundle).engine == "openvino"
-    with pytest.raises(BadInput, match="asked for and is not installed; install it .pip install onnxruntime"):
+    with pytest.raises(BadInput, match="onnxruntime is not installed; install it .pip install onnxruntime"):
         scorer.load(bundle, "onnxruntime")
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(BadInput, match="install one .pip install onnxruntime, or openvino"):
@@ -183,7 +185,9 @@ def test_a_bundle_with_openvinos_network_scores(
     expected = load_detector(demo_workspace).score([path])[0].score
     assert exdd_core.load(old).score(path).score == pytest.approx(expected, rel=1e-4)
     monkeypatch.setitem(sys.modules, "openvino", None)
-    with pytest.raises(BadInput, match="an older program made; install it .pip install openvino"):
+    with pytest.raises(
+        BadInput, match="an older version requires OpenVINO; install it .pip install openvino"
+    ):
         exdd_core.load(old)
 
 
@@ -196,10 +200,10 @@ def test_python_scores_files_bytes_and_arrays(
     assert len({one.score for one in made}) == 1 and made[0].map.shape == read_image(path).shape[:2]
     licences = opened.manifest["licences"]
     assert licences["program"] == "Apache-2.0" and "Apache-2.0" in licences["efficientnet_lite0"]
-    with pytest.raises(BadInput, match="no uint8"):
+    with pytest.raises(BadInput, match="not a uint8"):
         opened.score(np.zeros((8, 8), np.uint8))
     (tmp_path / "no.zip").write_bytes(b"PK no")
-    with pytest.raises(BadInput, match="no bundle"):
+    with pytest.raises(BadInput, match="not a valid bundle"):
         exdd_core.load(tmp_path / "no.zip")
     ended = started(bundle, tmp_path / "none.png")
     assert ended.returncode == 2 and ended.stderr.count("\n") == 1 and "does not exist" in ended.stderr
@@ -224,9 +228,9 @@ def test_a_bundle_becomes_a_version_of_another_workspace(
     def told(name: str, content: bytes) -> bytes:
         return content.replace(b'"verdict": "defect"', b'"verdict": "normal"')
 
-    assert "there is none here; import one before demo.zip" in ran("banks", "import", bundle, code=2)
+    assert "there is no data set here; import one before demo.zip" in ran("banks", "import", bundle, code=2)
     import_dataset(own, demo_dataset, name="parts")
-    assert 'no data set "demo" here; say which' in ran("banks", "import", bundle, code=2)
+    assert 'no data set "demo" here; specify which' in ran("banks", "import", bundle, code=2)
     to = ("--dataset", "parts")
     cut = changed(
         bundle, tmp_path / "cut.zip", lambda name, kept: kept[:-1] if name.endswith("/0.npy") else kept
@@ -241,12 +245,14 @@ def test_a_bundle_becomes_a_version_of_another_workspace(
         tmp_path / "later.zip",
         lambda n, kept: kept.replace(b'"format": 3', b'"format": 9') if n == scorer.MANIFEST else kept,
     )
-    assert "later.zip was made by a newer program; import it with" in ran(
+    assert "later.zip was created by a newer version of the program; import it with" in ran(
         "banks", "import", later, *to, code=2
     )
-    assert started(later, "any.png").stderr.endswith("newer program; use that or a later one.\n")
+    assert started(later, "any.png").stderr.endswith(
+        "newer version of the program; use that version or a later one.\n"
+    )
     (tmp_path / "no.zip").write_bytes(b"PK no")
-    assert "no.zip is no bundle to import" in ran("banks", "import", tmp_path / "no.zip", *to, code=2)
+    assert "no.zip is not a valid bundle" in ran("banks", "import", tmp_path / "no.zip", *to, code=2)
     assert own.banks() == [] and not [f for f in (own.path / "banks").iterdir() if f.name[0] != "."]
 
     # It says where it came from, judges the same, and says what it cannot do.
@@ -307,7 +313,7 @@ def test_int8_is_measured_and_judges_alike_by_both_engines(
     version = importing.import_bundle(own, file)
     assert load_detector(own, version.id).score([rows[0].path])[0].score == ours[0].score
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(BadInput, match="A bundle in int8 needs the package onnxruntime"):
+    with pytest.raises(BadInput, match="An int8 bundle requires the package onnxruntime"):
         writing.write(demo_workspace, file, int8=True)
 
 

@@ -70,7 +70,9 @@ def test_its_bank_scores_as_in_anomalib(
     workspace = Workspace.create(tmp_path / "workspace", backbone="efficientnet_lite0")
     plates.files(tmp_path)
     import_dataset(workspace, tmp_path / "plates", size=plates.SMALL)
-    with pytest.raises(BadInput, match="random.ckpt was made with other weights of tf_efficientnet_lite0"):
+    with pytest.raises(
+        BadInput, match="random.ckpt was created with different weights of tf_efficientnet_lite0"
+    ):
         import_checkpoint(workspace, stored(patchcore, tmp_path / "random.ckpt"))
     teach(patchcore, workspace.backbone())
     file = stored(patchcore, tmp_path / "model.bin")
@@ -93,15 +95,15 @@ def test_its_bank_scores_as_in_anomalib(
         return tmp_path / "changed.ckpt"
 
     steps = (
-        "its layers blocks.1, blocks.4, and this workspace has tf_efficientnet_lite0 and blocks.2, blocks.4"
+        "its layers blocks.1, blocks.4, but this workspace uses tf_efficientnet_lite0 and blocks.2, blocks.4"
     )
     for change, value, said in (
         ("layers", ["blocks.1", "blocks.4"], steps),
-        ("backbone", "resnet18", "was made with resnet18"),
+        ("backbone", "resnet18", "was created with resnet18"),
         ("model.memory_bank", torch.zeros(4, 9), r"has the shape \(4, 9\)"),
     ):
         with pytest.raises(BadInput, match=said):
             import_checkpoint(workspace, changed(change, value))
     (tmp_path / "no.ckpt").write_bytes(b"no")
-    with pytest.raises(BadInput, match="no.ckpt is no checkpoint of anomalib's PatchCore"):
+    with pytest.raises(BadInput, match="no.ckpt is not a checkpoint of anomalib's PatchCore"):
         import_checkpoint(workspace, tmp_path / "no.ckpt")

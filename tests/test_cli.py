@@ -107,8 +107,8 @@ def test_a_source_or_workspace_that_cannot_be_leaves_nothing_behind(demo_dataset
         (["import", "nowhere", "--name", "../up"], "../up"),
         (["import", "nowhere", "--role", "pictures"], "use FOLDER=ROLE"),
         (["import", "nowhere", "--role", "pictures=nice"], "normal, defect, mask, none"),
-        (["import", "nowhere", "--depth", "many"], "no bit depth"),
-        (["import", "nowhere", "--masks", "white"], "no rule for masks"),
+        (["import", "nowhere", "--depth", "many"], "not a valid bit depth"),
+        (["import", "nowhere", "--masks", "white"], "not a valid mask rule"),
         (["import", "nowhere", "--into", "tiles"], 'no data set "tiles"'),
         (["import", "nowhere", "--into", "tiles", "--name", "x"], "leave out --name and --size"),
         (["datasets"], "required: ACTION"),
@@ -399,7 +399,7 @@ def test_a_measurement_is_made_again_on_the_images_of_then(demo_workspace, tmp_p
     assert spoken(capsys, "banks", "list", *place)["banks"][0]["state"] == 1
     spoken(capsys, "banks", "rename", "v1", "x" * 63, *place)
     assert cli.main(["banks", "list", *map(str, place)]) == 0
-    assert f'active, called "{"x" * 63}"' in capsys.readouterr().out
+    assert f'active, named "{"x" * 63}"' in capsys.readouterr().out
     spoken(capsys, "datasets", "rename", "demo", "y" * 63, *place)
     assert cli.main(["datasets", "list", *map(str, place)]) == 0
     heads, row, *_ = capsys.readouterr().out.splitlines()
@@ -478,10 +478,10 @@ def test_real_masks_transplants_and_a_mask_file(painted, tmp_path, capsys):
     ]
     (id,) = made(capsys, painted, *options)["candidates"]
     assert np.array_equal(read_mask(candidates.get(workspace, id).drawn, mask.shape), mask)
-    with pytest.raises(BadInput, match="mine.png is a photograph and no mask"):
+    with pytest.raises(BadInput, match="mine.png is a photograph, not a mask"):
         editor.keep_upload(workspace, row.id, str(row.path), "mine.png")
     photograph = refusal(capsys, "synthesize", "--workspace", painted, *options[:-1], row.path)
-    assert "is a photograph and no mask" in photograph
+    assert "is a photograph, not a mask" in photograph
 
 
 def test_the_test_split_lends_only_when_told_to_and_then_it_says_so(painted, capsys):
@@ -634,7 +634,7 @@ def test_a_missed_defect_joins_the_bank_and_is_taken_back(demo_workspace, tmp_pa
     trained = workspace.images(split="train")[0].id
     assert "training image" in refusal(capsys, "mark", "false-alarm", trained, *place)
     photograph = refusal(capsys, "mark", "missed", row.id, "--mask", row.path, *place)
-    assert f"{row.path} is a photograph and no mask" in photograph
+    assert f"{row.path} is a photograph, not a mask" in photograph
     assert decisions.in_force(workspace, "missed") == [] and not (workspace.path / "masks").exists()
     options = ["--mask", str(row.mask), "--type", "spot", "--who", "Anna", *place]
     assert cli.main(["mark", "missed", str(row.path), *options]) == 0

@@ -137,7 +137,7 @@ def test_a_switch_that_names_no_cluster_is_refused(given: str, monkeypatch: pyte
 def test_a_cluster_needs_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(cluster.SWITCH, "127.0.0.1:6399")
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(BadInput, match="Work on more than one machine needs the package ray"):
+    with pytest.raises(BadInput, match="Computing on more than one machine requires the package ray"):
         list(cluster.map_tasks(tripled, 1, [1], Progress()))
     assert extras.CLUSTER.missing()
 
@@ -194,7 +194,7 @@ def test_what_a_task_raises_is_raised_here_and_a_cancel_ends_what_waits(
     time.sleep(1)
     assert len(list(tmp_path.iterdir())) == begun < 20
     monkeypatch.setattr(cluster, "code", lambda: "of another version")
-    with pytest.raises(BadInput, match="another version of the workbench"):
+    with pytest.raises(BadInput, match="a different version of the workbench"):
         list(cluster.map_tasks(tripled, 1, [1], Progress()))
 
 

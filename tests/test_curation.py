@@ -495,7 +495,7 @@ def test_a_mask_file_that_cannot_be_a_defect_is_refused_with_what_to_do(workspac
     assert "marks nothing" in refused(np.zeros(SHAPE, bool), "synthesize", "--prompt", "scratch", "--masks")
     assert "invert the mask" in refused(~truth(row), *mark)
     assert "seems to be inverted" in refused(ring, *mark)
-    assert "seems turned by a quarter" in refused(truth(row).T, *mark)
+    assert "seems to be rotated by 90°" in refused(truth(row).T, *mark)
     assert not decisions.history(workspace) and not (workspace.path / drawn_masks.MASKS).exists()
     with pytest.raises(BadInput, match="nothing.png marks nothing"):  # as the Studio page says it
         (tmp_path / "nothing.png").write_bytes(encode_png(np.zeros(SHAPE, bool)))

@@ -30,7 +30,7 @@ def test_depths_are_written_as_they_are_read(text: str, low: int, high: int) -> 
 
 @pytest.mark.parametrize("text", ["", "11", "many", "300-100", "5-5", "0-65536", "-1-7", "12 bits"])
 def test_other_depths_are_refused(text: str) -> None:
-    with pytest.raises(BadInput, match="is no bit depth"):
+    with pytest.raises(BadInput, match="is not a valid bit depth"):
         Depth.parse(text)
 
 

@@ -51,7 +51,7 @@ def test_another_word_is_refused_by_the_command_line(monkeypatch: pytest.MonkeyP
     asked = [sys.executable, "-m", "exdd_core", "doctor"]
     answer = subprocess.run(asked, capture_output=True, text=True, check=False)
     assert answer.returncode == 2
-    assert "EXDD_DEVICE is 'gpu0', which is no device; set it to auto, cpu or cuda." in answer.stderr
+    assert "EXDD_DEVICE is 'gpu0', which is not a valid device; set it to auto, cpu or cuda." in answer.stderr
     assert "Traceback" not in answer.stderr
 
 

@@ -51,7 +51,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def sentence(extra: extras.Extra) -> str:
     return (
-        f"{extra.purpose} needs the package {extra.package}, which is not installed: "
+        f"{extra.purpose} requires the package {extra.package}, which is not installed; "
         f'run "make extra-{extra.name}" or "{sys.executable} -m pip install {extra.package}".'
     )
 
@@ -65,7 +65,7 @@ def test_extras_are_installed_where_their_packages_are() -> None:
 def test_a_missing_extra_is_named_with_what_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "umap", None)
     assert extras.MAP.missing() == sentence(extras.MAP)
-    with pytest.raises(BadInput, match="The map by UMAP needs the package umap-learn"):
+    with pytest.raises(BadInput, match="The UMAP map requires the package umap-learn"):
         extras.MAP.require()
 
 

@@ -129,7 +129,7 @@ def test_twelve_bits_in_sixteen_are_scaled_by_twelve() -> None:
 
 def test_floating_point_images_are_refused() -> None:
     refused(saved(Image.fromarray(np.ones((20, 20), dtype=np.float32)), "TIFF"), "floating-point")
-    refused(saved(Image.frombytes("LAB", (20, 20), bytes(1200)), "TIFF"), "holds L")
+    refused(saved(Image.frombytes("LAB", (20, 20), bytes(1200)), "TIFF"), "has L")
 
 
 @pytest.mark.parametrize("bits", [1, 8])
@@ -180,7 +180,7 @@ def test_truncated_files_are_refused(tmp_path: Path) -> None:
     for name, data in (("a.png", encode_png(picture())), ("b.jpg", encode_jpeg(picture(200, 200)))):
         path = tmp_path / name
         path.write_bytes(data[: len(data) // 2])
-        refused(path, name, "damaged or cut short", "copy it again")
+        refused(path, name, "damaged or incomplete", "copy it again")
 
 
 def test_a_flipped_byte_inside_a_png_is_refused() -> None:
@@ -213,14 +213,14 @@ def test_a_bomb_is_refused_from_its_header(side: int) -> None:
 
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"")
-    refused(bomb, "80 megapixels", "save it smaller")
+    refused(bomb, "80 megapixels", "make it smaller")
     with pytest.raises(BadInput, match="80 megapixels"):
         probe(bomb)
 
 
 def test_too_many_bytes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pixels, "MAX_BYTES", 2**10)
-    refused(encode_png(picture()), "MB", "save it smaller")
+    refused(encode_png(picture()), "MB", "make it smaller")
 
 
 def test_empty_missing_and_folder_are_refused(tmp_path: Path) -> None:
@@ -281,7 +281,7 @@ def test_a_mask_of_another_size_is_refused() -> None:
     mask = saved(Image.new("L", (30, 20)))
     with pytest.raises(BadInput, match=r"30 x 20 pixels but its image is 31 x 20;"):
         read_mask(mask, (20, 31))
-    with pytest.raises(BadInput, match="turned by a quarter"):
+    with pytest.raises(BadInput, match="rotated by 90°"):
         read_mask(mask, (30, 20))
     assert read_mask(mask, None).shape == (20, 30)
 
@@ -296,7 +296,7 @@ def test_a_photograph_is_no_mask(kind: str) -> None:
         pixels[:, :32] = 0
     image = Image.fromarray(pixels.astype(np.uint16) * 257 if kind == "deep" else pixels)
     assert read_mask(saved(image), (64, 64)).shape == (64, 64)  # what is kept already can still be read
-    with pytest.raises(BadInput, match="surface.png is a photograph and no mask; a mask is white"):
+    with pytest.raises(BadInput, match="surface.png is a photograph, not a mask; a mask is white"):
         take_mask(saved(image), (64, 64), "surface.png")
 
 
@@ -453,7 +453,7 @@ def test_real_images_and_masks_are_read(real_data: Path) -> None:
     assert len(files) > 100
     for file in files:
         if file.suffix == ".jpg":
-            with pytest.raises(BadInput, match="is a photograph and no mask"):
+            with pytest.raises(BadInput, match="is a photograph, not a mask"):
                 take_mask(file, None)
         else:
             assert np.array_equal(take_mask(file, None), read_mask(file, None))

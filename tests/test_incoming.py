@@ -147,7 +147,7 @@ def test_a_mask_that_marks_nothing_or_has_another_size_is_refused(tmp_path: Path
     Image.fromarray(np.zeros(SHAPE, np.uint8)).save(tmp_path / "empty.png")
     with pytest.raises(BadInput, match=r"empty\.png marks nothing"):
         incoming.take_mask(tmp_path / "empty.png", SHAPE)
-    with pytest.raises(BadInput, match="seems turned by a quarter"):
+    with pytest.raises(BadInput, match="seems to be rotated by 90°"):
         incoming.take_mask(tmp_path / "empty.png", SHAPE[::-1])
 
 

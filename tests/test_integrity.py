@@ -78,7 +78,7 @@ def test_everything_that_is_wrong_is_named(tmp_path: Path) -> None:
     assert masks["empty"] == ["0.png"] and masks["missing"] == ["3.png"]
     assert masks["wrong_size"] == [{"path": "1.png", "reason": "128 x 64 instead of 128 x 128 pixels"}]
     assert [row["path"] for row in masks["unreadable"]] == ["2.png", "4.png"]
-    assert "photograph.png is a photograph and no mask" in masks["unreadable"][1]["reason"]
+    assert "photograph.png is a photograph, not a mask" in masks["unreadable"][1]["reason"]
     text = "\n".join(report["sentences"])
     assert "Cannot be read: 2 images (cut.png, gone.png); replace or remove." in text
     assert "Defect without a mask: 1 image (3.png);" in text

@@ -130,7 +130,7 @@ def test_rules_are_written_as_they_are_read(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "white", "above:", "above:x", "inverted labels"])
 def test_other_rules_are_refused(text: str) -> None:
-    with pytest.raises(BadInput, match="is no rule for masks"):
+    with pytest.raises(BadInput, match="is not a valid mask rule"):
         MaskRule.parse(text)
 
 

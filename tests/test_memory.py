@@ -104,8 +104,8 @@ def test_a_disk_without_room_is_a_plain_sentence(tmp_path: Path, monkeypatch: py
     with pytest.raises(BadInput) as refused:
         Spill(2_085, (28, 79, 1_536), np.float16, tmp_path, "The features of 2,085 images")
     assert str(refused.value) == (
-        f"The features of 2,085 images need 14.2 GB on the disk of {tmp_path}, and 10.2 GB can be used; free some "
-        "space, or take fewer or smaller images."
+        f"The features of 2,085 images need 14.2 GB on the disk of {tmp_path}, but only 10.2 GB is available; "
+        "free some space, or use fewer or smaller images."
     )
     assert not list(tmp_path.iterdir())
 

@@ -279,9 +279,9 @@ def test_a_version_behind_what_was_decided_is_brought_in_line(
         shoot(page, "banks-blame")
         held = checkpoint(own)
         for name, content, words in (
-            ("no.zip", b"PK no", "no.zip is no bundle to import: files are missing or damaged"),
-            ("cut ü.ckpt", held[:-900], "cut ü.ckpt is no bundle to import"),
-            ("other.ckpt", checkpoint(own, "resnet18"), "other.ckpt was made with resnet18"),
+            ("no.zip", b"PK no", "no.zip is not a valid bundle: files are missing or damaged"),
+            ("cut ü.ckpt", held[:-900], "cut ü.ckpt is not a valid bundle"),
+            ("other.ckpt", checkpoint(own, "resnet18"), "other.ckpt was created with resnet18"),
         ):
             (tmp_path / name).write_bytes(content)
             upload.set_input_files(tmp_path / name)

@@ -79,7 +79,7 @@ def test_an_odd_folder_comes_in_as_it_was_meant(served: tuple[str, Path], page: 
 
     question.get_by_role("button", name="Images with a defect").click()
     page.get_by_role("button", name="Import 18 images").wait_for()
-    preview.get_by_text("every value but 0 counts as a defect").first.wait_for()
+    preview.get_by_text("every value except 0 counts as a defect").first.wait_for()
     preview.get_by_text("Defect types: broken (6).").wait_for()
     assert question.get_by_role("button", name="Images with a defect").get_attribute("aria-pressed") == "true"
     assert preview.locator(".example path").count() == 2  # the outline, dark under bright

@@ -18,15 +18,21 @@ from exdd_core.progress import Progress
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"negative_ratio": 7}, "The negative kept share is 7; give a number above 0 and up to 1."),
-        ({"positive_ratio": "much"}, "The positive kept share is much; give a number above 0 and up to 1."),
-        ({"seed": -1}, "The seed is -1; give a whole number from 0 on."),
-        ({"max_real_parts": 1.5}, "The number of defective parts is 1.5; give a whole number from 0 on."),
+        ({"negative_ratio": 7}, "The negative kept share is 7; it must be a number above 0 and up to 1."),
+        (
+            {"positive_ratio": "much"},
+            "The positive kept share is much; it must be a number above 0 and up to 1.",
+        ),
+        ({"seed": -1}, "The seed is -1; it must be a whole number, 0 or more."),
+        (
+            {"max_real_parts": 1.5},
+            "The number of defective parts is 1.5; it must be a whole number, 0 or more.",
+        ),
         (
             {"positives": "all"},
             'The defects to learn from cannot be "all"; choose real, synthetic, both, none.',
         ),
-        ({"size": "9"}, '"9" is not a size; write width x height in pixels, such as 256x632.'),
+        ({"size": "9"}, '"9" is not a valid size; use width x height in pixels, such as 256x632.'),
         ({"colour": "red"}, 'A build has no "colour"; leave it out.'),
     ],
 )
@@ -64,9 +70,9 @@ def test_measurements_pass_over_what_they_do_not_know() -> None:
     spec = EvaluateSpec.from_json(record)
     assert (spec.bank, spec.changes, spec.folds) == ("abc", 2, None)
     assert spec.to_json() == {name: value for name, value in record.items() if name != "old"}
-    with pytest.raises(BadInput, match="^A measurement needs the number of draws; give it.$"):
+    with pytest.raises(BadInput, match="^A measurement needs the number of draws.$"):
         SweepSpec.from_json({"counts": [0, 2]})
-    with pytest.raises(BadInput, match="^The false-alarm rate is 1; give a number from 0 to below 1.$"):
+    with pytest.raises(BadInput, match="^The false-alarm rate is 1; it must be a number from 0 to below 1.$"):
         EvaluateSpec.from_json({"rate": 1})
 
 

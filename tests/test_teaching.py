@@ -127,6 +127,9 @@ def test_what_cannot_be_taught_is_one_sentence(
     ):
         teaching.checked(workspace, TeachSpec())
     code = cli.main(["teach", "--workspace", str(workspace.path), "--rate", "0"])
-    assert code == 2 and "learning rate is 0.0; give a number above 0 and up to 1" in capsys.readouterr().err
+    assert (
+        code == 2
+        and "learning rate is 0.0; it must be a number above 0 and up to 1" in capsys.readouterr().err
+    )
     assert adapters.new_name(workspace, "", "My tiles: A") == "My-tiles-A-1"
     assert weights.MODELS == "models"

@@ -23,8 +23,8 @@ class Answer(BaseModel):
 
 
 class ImageListed(Answer):
-    """A list of images. key: names it in other calls. title: for people. count: of its images. left_out: of files that
-    it does not show."""
+    """A list of images. key: identifies it in other calls. title: its display name. count: number of its images.
+    left_out: number of files that it does not show."""
 
     key: str
     title: str
@@ -33,8 +33,8 @@ class ImageListed(Answer):
 
 
 class Image(Answer):
-    """An image of a list. id: names it in other calls. name: of its file. label: normal, defect or "" where the truth
-    is unknown. defect_type: of its defect, "" for none and for one without a name."""
+    """An image in a list. id: identifies it in other calls. name: its file name. label: normal or defect; "" if the
+    truth is unknown. defect_type: the type of its defect; "" if it has no defect or the type has no name."""
 
     id: str
     name: str
@@ -43,14 +43,15 @@ class Image(Answer):
 
 
 class Scored(ResultRow):
-    """What both methods say of an image.
+    """The results of both methods for an image.
 
-    id: names it in other calls. image: its name. truth: normal, defect or "" where it is unknown; defect_type: of
-    that. fusion, bank_version: that ExDD judged by. patchcore_... and exdd_...: what either method says. score,
-    threshold: raw, on the fusion's own scale. calibrated: the score where 0 is the median of normal images and 1 the
-    threshold. Scores are null where they are no finite number. verdict: defect, not sure, normal or cannot judge;
-    reason: of it, one sentence. probability: of a defect, 0 to 1; null where it is unknown or contradicts the
-    verdict. regions: of ExDD's map; null where the threshold was changed since.
+    id: identifies it in other calls. image: its name. truth: normal or defect; "" if it is unknown. defect_type: the
+    type of that defect. fusion, bank_version: what ExDD used. patchcore_... and exdd_...: the result of each method.
+    score, threshold: raw, on the fusion's own scale. calibrated: the score on a scale where 0 is the median of normal
+    images and 1 is the threshold. Scores are null if they are not finite. verdict: defect, not sure, normal or cannot
+    judge. reason: the reason for the verdict, in one sentence. probability: the probability of a defect, 0 to 1; null
+    if it is unknown or contradicts the verdict. regions: the regions of ExDD's map; null if the threshold has changed
+    since the image was scored.
     """
 
     id: str
@@ -64,7 +65,7 @@ class ScoredUploads(Answer):
 
 
 class Regions(Answer):
-    """The regions of ExDD's map, the highest peak first. width, height: of the image in pixels."""
+    """The regions of ExDD's map, highest peak first. width, height: the size of the image in pixels."""
 
     image: str
     width: int
@@ -73,9 +74,9 @@ class Regions(Answer):
 
 
 class Neighbour(Answer):
-    """The bank row nearest to a patch. image: that it comes from. group: the physical part that this shows.
-    defect_type: "" in the negative bank. origin: real or synthetic. distance: Euclidean, between features. box: (x0,
-    y0, x1, y1) in pixels of its image, ends excluded; null where that is gone."""
+    """The bank row nearest to a patch. image: the id of the image that it comes from. group: the physical part that
+    this image shows. defect_type: "" in the negative bank. origin: real or synthetic. distance: the Euclidean distance
+    between features. box: (x0, y0, x1, y1) in pixels of its image, ends excluded; null if that image is gone."""
 
     image: str
     group: str
@@ -86,10 +87,11 @@ class Neighbour(Answer):
 
 
 class Patch(Answer):
-    """A patch, and its nearest rows in both banks. row, column: on the patch grid. box: (x0, y0, x1, y1) in pixels of
-    the image, ends excluded. patchcore, exdd: the shown maps there, 1 being the threshold. probability: of a defect,
-    0 to 1, or null. normal, defect: the rows; null without a positive bank. ratio: normal over defect distance, above
-    1 nearer to a defect."""
+    """A patch, and its nearest rows in both banks. row, column: its position on the patch grid. box: (x0, y0, x1, y1)
+    in pixels of the image, ends excluded. patchcore, exdd: the values of the displayed maps there, where 1 is the
+    threshold. probability: the probability of a defect, 0 to 1, or null. normal, defect: the nearest rows; defect is
+    null without a positive bank. ratio: the normal distance divided by the defect distance; above 1, the patch is
+    nearer to a defect."""
 
     row: int
     column: int
@@ -103,10 +105,10 @@ class Patch(Answer):
 
 
 class Decision(Answer):
-    """What a decision did. ids: that it was made on. left_out: by id, why it was not decided on. bank: the version
-    whose banks follow it, "" for none. rows: that the banks have gained; 0 while they wait to be fitted. sentence:
-    all that for people. waits: whether the banks follow later. numbers: of the decisions, by which they can be
-    undone."""
+    """The result of a decision. ids: what was decided on. left_out: what was not decided on, and why, by id. bank: the
+    version whose banks the decision updates; "" for none. rows: the number of rows that the banks have gained; 0 until
+    they are fitted. sentence: a summary. waits: whether the banks are updated later. numbers: the numbers of the
+    decisions, with which they can be undone."""
 
     ids: list[str]
     left_out: dict[str, str]
@@ -118,8 +120,9 @@ class Decision(Answer):
 
 
 class Marked(Decision):
-    """A mark: ids, left_out, bank, rows, sentence, waits, numbers as in `Decision`. before, after: the image's
-    calibrated score, 1 being the threshold; null where it is no finite number. verdict: the one after."""
+    """The result of a mark: ids, left_out, bank, rows, sentence, waits and numbers as in `Decision`. before, after: the
+    calibrated score of the image, where 1 is the threshold; null if it is not finite. verdict: the verdict after the
+    mark."""
 
     before: float | None
     after: float | None
@@ -127,9 +130,10 @@ class Marked(Decision):
 
 
 class Candidate(Answer):
-    """A painted defect. id: names it in other calls. dataset: that it was painted for. status: draft, pending,
-    accepted, rejected or deleted. engine, prompt, seed: that painted it. defect_type: "" for none. source: id of the
-    normal image below. created: when. measures: by name, null where none was taken."""
+    """A painted defect. id: identifies it in other calls. dataset: the data set that it was painted for. status: draft,
+    pending, accepted, rejected or deleted. engine, prompt, seed: what painted it. defect_type: "" for none. source: id
+    of the normal image that it was painted on. created: when it was painted. measures: its measures by name; null if
+    one was not taken."""
 
     id: str
     dataset: str
@@ -144,9 +148,9 @@ class Candidate(Answer):
 
 
 class Measure(Answer):
-    """A measure. name: visible, clean, plausible, new or effect; meaning: what it is. value: a share, a ratio, or
-    percentage points of image AUROC for the effect; null where it cannot be taken. light: how good that is. text: the
-    value in a sentence. error: the standard error of an effect, in its unit."""
+    """A measure. name: visible, clean, plausible, new or effect. meaning: what it measures. value: a share, a ratio, or
+    percentage points of image AUROC for the effect; null if it cannot be measured. light: how good the value is. text:
+    the value in a sentence. error: the standard error of an effect, in its unit."""
 
     name: str
     value: float | None
@@ -157,10 +161,11 @@ class Measure(Answer):
 
 
 class Job(Answer):
-    """A long computation. id: names it in other calls. kind: such as score, synthesize or build. title: for people.
-    state: where it is. text: its progress in a line. fraction: done of the current stage, 0 to 1. seconds_left:
-    about, or null. result: as the command line's --json, once it is done. error: one sentence, where it failed.
-    created, started, ended: when. who: ordered it, "" where nobody signs in."""
+    """A long computation. id: identifies it in other calls. kind: such as score, synthesize or build. title: its
+    display name. state: its current state. text: its progress in one line. fraction: the share of the current stage
+    that is done, 0 to 1. seconds_left: an estimate, or null. result: what the command line prints with --json, once the
+    job is done. error: why it failed, in one sentence. created, started, ended: times. who: the account that requested
+    it; "" if no one signs in."""
 
     id: str
     kind: str
@@ -178,16 +183,16 @@ class Job(Answer):
 
 
 class ScoreQueued(Answer):
-    """A job that scores a list, and the list's key, by which results are asked for."""
+    """A job that scores a list, and the key of the list, with which results are requested."""
 
     job: Job
     list: str
 
 
 class Version(Answer):
-    """A bank version. id, name: either names it in other calls. dataset: that it was built from. created: when. who:
-    built it. active: whether it judges. pinned: whether it is kept from deletion. negative_rows, positive_rows: of
-    patches in either bank when it was built."""
+    """A bank version. id, name: either identifies it in other calls. dataset: the data set that it was built from.
+    created: when it was built. who: who built it. active: whether it is the one that judges. pinned: whether it is
+    protected from deletion. negative_rows, positive_rows: the number of patches in each bank when it was built."""
 
     id: str
     name: str
@@ -201,25 +206,25 @@ class Version(Answer):
 
 
 class Activated(Answer):
-    """A version that is active now. sentence: that. lines: what the gate said of it, image by image."""
+    """A version that is now active. sentence: confirms this. lines: the findings of the gate, image by image."""
 
     sentence: str
     lines: list[str]
 
 
 class HeldBack(Answer):
-    """Why the gate held a version back. detail: one sentence. lines: image by image and figure by figure, what fails
-    first."""
+    """Why the gate held a version back. detail: the reason in one sentence. lines: the findings, image by image and
+    figure by figure, failures first."""
 
     detail: str
     lines: list[str]
 
 
 class Blamed(Answer):
-    """An image of a bank that marked patches are nearest to. image: its id. side: negative for missed defects, positive
-    for false alarms. defect_type: of it, "" in the negative bank. patches: how many. alone: sum of the shares, 0 to 1,
-    by which each is nearer to it than to any other image. marked: ids of the marked images. sentence: all that for
-    people."""
+    """A bank image that marked patches are nearest to. image: its id. side: negative for missed defects, positive for
+    false alarms. defect_type: its defect type; "" in the negative bank. patches: the number of these patches. alone:
+    the sum of the shares, 0 to 1, by which each patch is nearer to it than to any other image. marked: ids of the
+    marked images. sentence: a summary."""
 
     image: str
     side: Literal["negative", "positive"]
@@ -231,8 +236,9 @@ class Blamed(Answer):
 
 
 class Blame(Answer):
-    """What the marks of a version lead to. version: its name. tried: how many marked images. images: those blamed.
-    lost: ids of marked images whose file or mask is gone. sentence: all that for people."""
+    """The bank images behind a version's marks. version: its name. tried: the number of marked images that were
+    examined. images: the bank images to blame. lost: ids of marked images whose file or mask is missing. sentence: a
+    summary."""
 
     version: str
     tried: int
@@ -242,9 +248,9 @@ class Blame(Answer):
 
 
 class Threshold(Answer):
-    """Where a version's threshold lies. bank: the version's name. value: on its own scale, where 0 is the median of
-    normal images and 1 the threshold that it was built with. said: how it was found. who: chose it, "" for the
-    build."""
+    """The threshold of a version. bank: the version's name. value: the threshold on a scale where 0 is the median of
+    normal images and 1 is the threshold that the version was built with. said: how it was found. who: who chose it; ""
+    for the build."""
 
     bank: str
     value: float

@@ -21,10 +21,10 @@ from exdd_core.workspace import Workspace
 
 PREFIX = "/api/v1"
 ROUTERS = (images.router, marking.router, candidates.router, making.router, versions.router)
-SAID = """What the workbench does, for programs. Errors are JSON with one sentence in `detail`: 400 for what cannot be
-done, 422 for a call whose fields do not fit. `bank` names a bank version by id or name; without one it is the active
-one."""
-BEARER = "a key of `users key NAME`, or the token of `--token`; where everybody may come in, none is needed"
+SAID = """The functions of the workbench, for programs. Errors are JSON with one sentence in `detail`: 400 if a call
+cannot be carried out, 422 if one of its fields is not valid. `bank` identifies a bank version by id or name; the
+default is the active one."""
+BEARER = "a key from `users key NAME`, or the token of `--token`; not needed if everyone has access"
 own = APIRouter(route_class=Sentences)
 
 
@@ -64,10 +64,10 @@ def _application() -> FastAPI:
         docs_url=None,  # FastAPI's pages load scripts from other machines
         redoc_url=None,
         responses={
-            400: {"model": Refusal, "description": "It cannot be done"},
-            401: {"model": Refusal, "description": "Nobody may come in without a key"},
-            403: {"model": Refusal, "description": "The account has another role"},
-            422: {"model": Refusal, "description": "A field of the call does not fit"},
+            400: {"model": Refusal, "description": "The call cannot be carried out"},
+            401: {"model": Refusal, "description": "A valid key is required"},
+            403: {"model": Refusal, "description": "The account's role does not allow this"},
+            422: {"model": Refusal, "description": "A field of the call is not valid"},
         },
         generate_unique_id_function=lambda route: route.name,
     )

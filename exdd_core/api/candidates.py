@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(route_class=Sentences, tags=["candidates"])
 Status = Literal["draft", "pending", "accepted", "rejected", "deleted"]
-Dataset = Annotated[Id | None, Query(description="name of a data set; default: the active one")]
+Dataset = Annotated[Id | None, Query(description="name of a data set (default: the active one)")]
 
 
 @router.get("/candidates")
@@ -31,8 +31,8 @@ def candidates(
     limit: Limit = 1000,
     offset: Offset = 0,
 ) -> list[answers.Candidate]:
-    """Painted defects of a status with the measures kept of them, the newest first: all, or those of one engine or of
-    one job, by its id."""
+    """The painted defects with a status and their stored measures, newest first: all of them, or those of one engine or
+    of one job, by its id."""
     from exdd_core.curation.queue import kept_quality
     from exdd_core.workspace import candidates as stored
 
@@ -49,15 +49,15 @@ def candidates(
 
 @router.get("/candidates/effect")
 def effect(here: Here, ids: Annotated[list[Id], Query(alias="id", min_length=1)]) -> list[answers.Measure]:
-    """What accepting would change, by held-out training parts: every measure of one candidate, or, where id is given
-    several times, the effect of all."""
+    """What accepting candidates would change on held-out training parts: every measure of one candidate, or, if several
+    ids are sent, the effect of all of them together."""
     found = here.judge.quality(ids[0]).measures if len(ids) == 1 else [here.judge.effect(ids)]
     return [answers.Measure.model_validate(one) for one in found]
 
 
 @router.post("/candidates/accept")
 def accept(here: Here, asked: questions.Accept) -> answers.Decision:
-    """Accept candidates: they join the positive bank of their data set's version before it is used next."""
+    """Accept candidates; they join the positive bank of their data set's version before its next use."""
     from exdd_core import curation
 
     who = here.person(asked.who)

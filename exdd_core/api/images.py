@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from exdd_core.detector.inspection import Match
 
 router = APIRouter(route_class=Sentences, tags=["images"])
-Key = Annotated[Id, Query(alias="list", description="key of a list of images, as GET /lists has it")]
-ImageId = Annotated[Id, Query(description="id of an image, as lists and results have it")]
-Files = Annotated[list[UploadFile], File(description="one image or several")]
+Key = Annotated[Id, Query(alias="list", description="key of a list of images, as returned by GET /lists")]
+ImageId = Annotated[Id, Query(description="id of an image, as returned in lists and results")]
+Files = Annotated[list[UploadFile], File(description="one or more images")]
 FLOATS = "application/octet-stream"
 MAP: dict[int | str, Json] = {
     200: {
-        "description": "A picture, or float32 (height, width) as NumPy's .npy",
+        "description": "An image, or float32 values (height, width) in NumPy's .npy format",
         "content": {
             kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/png", FLOATS)
         },
@@ -50,13 +50,13 @@ def lists(here: Here) -> list[answers.ImageListed]:
 
 @router.get("/images")
 def images(here: Here, key: Key, limit: Limit = 1000, offset: Offset = 0) -> list[answers.Image]:
-    """The images of a list."""
+    """The images in a list."""
     return [answers.Image.model_validate(one) for one in here.review.entries(key)[offset : offset + limit]]
 
 
 @router.post("/score")
 def score(here: Here, files: Files, bank: Bank = None) -> answers.ScoredUploads:
-    """Score uploaded images, and keep them on the list "uploads"."""
+    """Score uploaded images, and keep them in the list "uploads"."""
     here.review.bank_state(bank)  # raises for a version that does not exist, before anything is kept
     with received(files) as places:
         ids, refused = here.review.add_files(places)
@@ -66,9 +66,9 @@ def score(here: Here, files: Files, bank: Bank = None) -> answers.ScoredUploads:
 
 @router.post("/score/list", status_code=202)
 def score_list(here: Here, asked: questions.ScoreList) -> answers.ScoreQueued:
-    """Queue the scoring of a list's images, or of a folder's, which becomes a list."""
+    """Queue the scoring of the images in a list, or in a folder, which becomes a list."""
     if bool(asked.list) == bool(asked.folder):
-        raise BadInput("Give either the key of a list or the path of a folder.")
+        raise BadInput("Send either the key of a list or the path of a folder.")
     here.review.bank_state(asked.bank)
     key = asked.list or here.review.open_folder(here.allowed(asked.folder))
     title = f"Scoring {count(len(here.review.images(key)), 'image')}"
@@ -81,13 +81,13 @@ def score_list(here: Here, asked: questions.ScoreList) -> answers.ScoreQueued:
 def results(
     here: Here, key: Key, bank: Bank = None, limit: Limit = 1000, offset: Offset = 0
 ) -> list[answers.Scored]:
-    """The results of a list's images; images that are not scored yet are left out."""
+    """The results for the images in a list; images that have not been scored yet are left out."""
     return _rows(here, [one.id for one in here.review.entries(key)[offset : offset + limit]], bank)
 
 
 @router.get("/regions")
 def regions(here: Here, image: ImageId, bank: Bank = None) -> answers.Regions:
-    """Where an image's map lies above the threshold."""
+    """The regions in which an image's map lies above the threshold."""
     made = here.review.compare(image, bank)
     height, width = made.exdd.shape
     return answers.Regions(image=image, width=width, height=height, regions=here.review.regions(made))
@@ -97,7 +97,7 @@ def regions(here: Here, image: ImageId, bank: Bank = None) -> answers.Regions:
 def neighbours(
     here: Here, image: ImageId, x: float | None = None, y: float | None = None, bank: Bank = None
 ) -> answers.Patch:
-    """The patch at pixel (x, y) of the image, by default where the score comes from, and its nearest patches in both
+    """The patch at pixel (x, y) of the image (default: where the score comes from), and its nearest patches in both
     banks."""
     from exdd_core.review import at_pixel
 
@@ -126,8 +126,8 @@ def map_(
     form: Literal["png", "npy"] = "png",
     bank: Bank = None,
 ) -> Response:
-    """An image's anomaly map by a method as it is shown, 1 being the threshold. form: png, coloured, or npy, its
-    values, float32 (height, width)."""
+    """An image's anomaly map by a method, as displayed, where 1 is the threshold. form: png for a coloured image, or
+    npy for its values, float32 (height, width)."""
     import numpy as np
 
     from exdd_core import drawing

@@ -19,7 +19,7 @@ router = APIRouter(route_class=Sentences, tags=["jobs"])
 
 @router.post("/synthesize", status_code=202)
 def synthesize(here: Here, asked: questions.Paint) -> answers.Job:
-    """Queue paintings of defects into normal images; each becomes a pending candidate."""
+    """Queue the painting of defects into normal images; each result becomes a pending candidate."""
     from exdd_core import studio
     from exdd_core.synthesis import mask_spec
     from exdd_core.synthesis.orders import Order
@@ -48,8 +48,8 @@ def synthesize(here: Here, asked: questions.Paint) -> answers.Job:
 
 @router.post("/build", status_code=202)
 def build(here: Here, asked: BuildOptions) -> answers.Job:
-    """Queue the build of a bank version. It becomes active unless `activate` is false or the gate holds it back: the
-    job's result then says so in `held` and `lines`."""
+    """Queue the build of a bank version. It becomes active unless `activate` is false or the gate holds it back;
+    `held` and `lines` of the job's result then say why."""
     name = here.workspace.dataset(asked.dataset).name
     wanted = asked.model_copy(update={"dataset": name, "who": here.person(asked.who), "made_for": ""})
     return _queued(here, "build", f"Building a bank version from {name}", wanted.to_json())
@@ -57,19 +57,19 @@ def build(here: Here, asked: BuildOptions) -> answers.Job:
 
 @router.get("/jobs")
 def list_jobs(here: Here, active: bool = False) -> list[answers.Job]:
-    """The running job, those that wait, and, unless `active`, those that have ended, the last one first."""
+    """The running job, the waiting ones and, unless `active` is true, those that have ended, most recent first."""
     return [answers.Job.model_validate(job) for job in jobs.listed(here.workspace, active=active)]
 
 
 @router.get("/jobs/{id}")
 def job(here: Here, id: str) -> answers.Job:
-    """The job of an id with its progress, and its result once it is done."""
+    """The job with an id: its progress, and its result once it is done."""
     return answers.Job.model_validate(jobs.get(here.workspace, id))
 
 
 @router.post("/jobs/{id}/cancel")
 def cancel(here: Here, id: str) -> answers.Job:
-    """Cancel the job of an id: one that waits at once, one that runs at its next step."""
+    """Cancel the job with an id: a waiting one immediately, a running one at its next step."""
     return answers.Job.model_validate(jobs.cancel(here.workspace, id))
 
 

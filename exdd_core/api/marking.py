@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from exdd_core.curation import Decided
 
 router = APIRouter(route_class=Sentences, tags=["marks"])
-Image = Annotated[Id, Form(description="id of an image, as lists and results have it")]
-Type = Annotated[Id, Form(description='of the defect, such as scratch; "" for none')]
-Who = Annotated[Id, Form(description="who decides; where somebody is signed in, the account")]
-MEANT = "as large as the image, white on what is meant"
+Image = Annotated[Id, Form(description="id of an image, as returned in lists and results")]
+Type = Annotated[Id, Form(description='defect type, such as scratch; "" for none')]
+Who = Annotated[Id, Form(description="who decides; replaced by the account if one is signed in")]
+MEANT = "mask of the same size as the image, white where the mark applies"
 Mask = Annotated[UploadFile, File(description=MEANT)]
-OwnMask = Annotated[UploadFile | None, File(description=f"{MEANT}; default: what lies above the threshold")]
+OwnMask = Annotated[UploadFile | None, File(description=f"{MEANT} (default: what lies above the threshold)")]
 Number = Annotated[int, InPath(ge=1, le=2**53)]
 
 
 @router.post("/marks/missed")
 def mark_missed(here: Here, image: Image, mask: Mask, type: Type = "", who: Who = "") -> answers.Marked:
-    """Mark a missed defect: its patches go into the positive bank of the active version."""
+    """Mark a missed defect; its patches go into the positive bank of the active version."""
     from exdd_core.curation import check_missed
 
     with received([mask]) as [(place, name)]:
@@ -44,7 +44,7 @@ def mark_missed(here: Here, image: Image, mask: Mask, type: Type = "", who: Who 
 
 @router.post("/marks/false-alarm")
 def mark_false_alarm(here: Here, image: Image, mask: OwnMask = None, who: Who = "") -> answers.Marked:
-    """Mark a false alarm: what the mask marks, or what lies above the threshold, goes into the negative bank."""
+    """Mark a false alarm; what the mask marks, or what lies above the threshold, goes into the negative bank."""
     drawn = None
     if mask is not None:
         with received([mask]) as [(place, name)]:
@@ -54,7 +54,7 @@ def mark_false_alarm(here: Here, image: Image, mask: OwnMask = None, who: Who = 
 
 @router.post("/decisions/{number}/undo")
 def undo(here: Here, number: Number, asked: questions.By) -> answers.Decision:
-    """Take a decision or a mark back exactly, by its number, which its answer had in `numbers`."""
+    """Undo a decision or a mark exactly, by its number, which was returned in `numbers`."""
     from exdd_core import curation
 
     made = curation.undo(here.workspace, number, here.person(asked.who), wait=False)

@@ -15,16 +15,16 @@ from exdd_core.workspace.thresholds import Way
 
 Id = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
 Text = Annotated[str, StringConstraints(max_length=20_000, pattern=r"^[^\x00]*$")]
-Ids = Annotated[list[Id], Field(min_length=1, max_length=10_000, description="of candidates")]
-OF_BANK = "id or name of a bank version; default: the active one"
+Ids = Annotated[list[Id], Field(min_length=1, max_length=10_000, description="ids of candidates")]
+OF_BANK = "id or name of a bank version (default: the active one)"
 Bank = Annotated[Id | None, Query(description=OF_BANK)]
 NamedBank = Annotated[Id | None, Field(description=OF_BANK)]  # in a body
-Limit = Annotated[int, Query(ge=1, le=10_000, description="at most so many")]
-Offset = Annotated[int, Query(ge=0, description="without the first so many")]
+Limit = Annotated[int, Query(ge=1, le=10_000, description="maximum number of results")]
+Offset = Annotated[int, Query(ge=0, description="number of results to skip")]
 
 
 class Call(Spec):
-    """A call's body."""
+    """The body of a call."""
 
     ABOUT = "This call"
 
@@ -32,13 +32,11 @@ class Call(Spec):
 class By(Call):
     """Who decides."""
 
-    who: Id = Field(
-        default="", description="who decides; where somebody is signed in, the account stands in its place"
-    )
+    who: Id = Field(default="", description="who decides; replaced by the account if one is signed in")
 
 
 class ScoreList(Call):
-    """Which images to score: the `list` of that key, or a `folder` that the server may read."""
+    """Which images to score: `list`, the key of a list, or `folder`, a folder that the server may read."""
 
     list: Id = ""
     folder: Text = ""
@@ -46,7 +44,7 @@ class ScoreList(Call):
 
 
 class Accept(By):
-    """type: the defect's type; None leaves it as it is."""
+    """type: the defect type; null leaves it unchanged."""
 
     ids: Ids
     type: Id | None = None
@@ -60,14 +58,14 @@ class Reject(By):
 
 
 class Activate(Call):
-    """anyway: though it fails marked images or its figures fell."""
+    """anyway: activate it even if it fails marked images or its figures got worse."""
 
     anyway: bool = False
 
 
 class FindThreshold(By):
-    """way: by a rate of false alarms, the largest F1, costs, or by hand. list: whose scored images count, for F1 and
-    cost. miss: what a missed defect costs, in false alarms. value: on the version's own scale."""
+    """way: by false-alarm rate, by the largest F1, by cost, or by hand. list: the list whose scored images count, for
+    F1 and cost. miss: the cost of a missed defect, in false alarms. value: the threshold on the version's own scale."""
 
     way: Way
     list: Id = ""
@@ -78,18 +76,19 @@ class FindThreshold(By):
 
 
 class UndoThreshold(By):
-    """Whose threshold is taken back."""
+    """The version whose last threshold choice is undone."""
 
     bank: NamedBank = None
 
 
 class Paint(Call):
-    """What to paint, as in an order of the Studio. dataset, engine: null for the active and the default one. prompt:
-    with alternatives, as in {thin|wide} scratch; negative_prompt: what not to paint. images: ids of normal images to
-    paint on, used in turn; [] draws them. settings: of the engine, by name, with its units. shape: of generated
-    masks, such as scratch; "" for masks like real defects. anywhere: masks lie anywhere on the part. each: `count` of
-    every prompt of the alternatives. seed: of the first painting; each further one has the next. defect_type: of all
-    of them."""
+    """What to paint, as in Studio. dataset, engine: null for the active data set and the default engine. prompt: may
+    contain alternatives, as in {thin|wide} scratch. negative_prompt: what not to paint. images: ids of normal images to
+    paint on, used in turn; [] draws them at random. settings: settings of the engine, by name, in its units. shape: the
+    shape of generated masks, such as scratch; "" for masks like real defects. anywhere: place masks anywhere on the
+    part. count: the number of paintings. each: paint `count` of every prompt that the alternatives allow. seed: the
+    seed of the first painting; each further painting uses the next one. defect_type: the type of all painted
+    defects."""
 
     dataset: Id | None = None
     engine: Id | None = None

@@ -59,7 +59,7 @@ Here = Annotated[Served, Depends(_served)]
 
 
 class Refusal(BaseModel):
-    """Why nothing was done. detail: in one sentence."""
+    """Why a call was refused. detail: the reason in one sentence."""
 
     detail: str = Field(examples=["There is no bank version yet; build one first."])
 
@@ -96,9 +96,9 @@ def what_is_wrong(first: Mapping[str, Any], name: str) -> str:
     if isinstance(own, BadInput):  # raised by one of our models
         return str(own)
     if first["type"] == "missing":
-        return f'This call needs "{name}"; give it.'
+        return f'This call needs "{name}".'
     if first["type"] == "value_error":  # FastAPI's, of a text in place of a file
-        return f'"{name}" cannot be used; send a file.'
+        return f'"{name}" is not valid; send a file.'
     if first["type"] in ("model_type", "model_attributes_type", "dict_type"):
-        return f'"{name}" cannot be used; give an object with its fields.'
-    return f'"{name}" cannot be used: {first["msg"]}.'
+        return f'"{name}" is not valid; send an object with its fields.'
+    return f'"{name}" is not valid: {first["msg"]}.'

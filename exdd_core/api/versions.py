@@ -22,7 +22,7 @@ router = APIRouter(route_class=Sentences, tags=["versions"])
 
 @router.get("/versions")
 def versions(here: Here) -> list[answers.Version]:
-    """The bank versions, the newest first."""
+    """The bank versions, newest first."""
     return [_version(bank) for bank in here.workspace.banks()]
 
 
@@ -32,7 +32,7 @@ def versions(here: Here) -> list[answers.Version]:
     responses={409: {"model": answers.HeldBack}},
 )
 def activate(here: Here, version: str, asked: questions.Activate) -> answers.Activated | Response:
-    """Make a version the active one, unless the gate holds it back."""
+    """Activate a version, unless the gate holds it back."""
     from exdd_core.curation.releasing import release
 
     bank = here.workspace.bank(version)
@@ -40,12 +40,12 @@ def activate(here: Here, version: str, asked: questions.Activate) -> answers.Act
     lines = found.lines if found else []
     if found and found.holds:
         return JSONResponse(answers.HeldBack(detail=found.sentence, lines=lines).model_dump(), 409)
-    return answers.Activated(sentence=f"{bank.name} is active now.", lines=lines)
+    return answers.Activated(sentence=f"{bank.name} is now active.", lines=lines)
 
 
 @router.get("/blame")
 def blame(here: Here, bank: Bank = None, limit: Limit = 10) -> answers.Blame:
-    """Which images of a version's banks cause the marked misses and false alarms, suspicious good images first."""
+    """The bank images of a version that cause its marked misses and false alarms, suspicious normal images first."""
     from exdd_core.curation import blaming
 
     found = answers.Blame.model_validate(blaming.blame(here.workspace, bank))
@@ -54,13 +54,13 @@ def blame(here: Here, bank: Bank = None, limit: Limit = 10) -> answers.Blame:
 
 @router.get("/threshold")
 def threshold(here: Here, bank: Bank = None) -> answers.Threshold:
-    """The threshold by which a version judges."""
+    """The threshold that a version uses."""
     return _threshold(here, bank)
 
 
 @router.post("/threshold")
 def choose_threshold(here: Here, asked: questions.FindThreshold) -> answers.Threshold:
-    """Find a threshold and judge by it from now on."""
+    """Find a threshold, and use it from now on."""
     from exdd_core.review import Wanted
 
     wanted = Wanted(asked.way, asked.list, asked.rate, asked.miss, asked.value)
@@ -70,7 +70,7 @@ def choose_threshold(here: Here, asked: questions.FindThreshold) -> answers.Thre
 
 @router.post("/threshold/undo")
 def undo_threshold(here: Here, asked: questions.UndoThreshold) -> answers.Threshold:
-    """Take the threshold that holds back; the one before holds again."""
+    """Undo the last threshold choice; the previous threshold applies again."""
     here.review.undo_threshold(here.person(asked.who), asked.bank)
     return _threshold(here, asked.bank)
 

@@ -64,7 +64,7 @@ def import_checkpoint(
         detector.fit(normals, (), progress, negative=bank)
         alone = Detector.of(detector.fitted.judging_alone())
         said = [
-            f"The negative bank is that of anomalib's {path.name}; the score is the largest distance to it.",
+            f"The negative bank is from anomalib's {path.name}; the score is the largest distance to it.",
             note,
         ]
         row = written(
@@ -83,8 +83,8 @@ def _read(path: Path) -> Any:
     except Exception:  # torch raises many unrelated types for a file that it did not write, or will not read
         pass
     raise BadInput(
-        f"{path.name} is no checkpoint of anomalib's PatchCore that can be read without running what it holds; give "
-        "the .ckpt file that anomalib's Engine wrote."
+        f"{path.name} is not a checkpoint of anomalib's PatchCore that can be read without running code in it; use the "
+        ".ckpt file that anomalib's Engine wrote."
     )
 
 
@@ -94,8 +94,8 @@ def _rows(path: Path, told: Any, network: Backbone) -> np.ndarray:
     ours = THEIR_NAMES.get(network.name, network.name)
     if str(name).partition(".")[0] != ours or layers != list(network.layers):
         raise BadInput(
-            f"{path.name} was made with {name} and its layers {', '.join(map(str, layers))}, and this workspace has "
-            f"{ours} and {', '.join(network.layers)}; features of the two cannot be compared."
+            f"{path.name} was created with {name} and its layers {', '.join(map(str, layers))}, but this workspace "
+            f"uses {ours} and {', '.join(network.layers)}; their features cannot be compared."
         )
     theirs = [value for key, value in told["state_dict"].items() if key.startswith(NETWORK)]
     weights = list(network.network.state_dict().values())  # in the same order; theirs goes on where ours ends
@@ -103,14 +103,14 @@ def _rows(path: Path, told: Any, network: Backbone) -> np.ndarray:
         torch.equal(a.float(), b.cpu().float()) for a, b in zip(theirs, weights, strict=False)
     ):
         raise BadInput(
-            f"{path.name} was made with other weights of {ours} than this workspace's ({network.weights}); features of "
-            "the two cannot be compared."
+            f"{path.name} was created with different weights of {ours} than this workspace's ({network.weights}); "
+            "their features cannot be compared."
         )
     rows = told["state_dict"][ROWS].float().numpy()
     if not len(rows) or rows.shape[1] != network.dimension or not np.isfinite(rows).all():
         raise BadInput(
-            f"The bank of {path.name} has the shape {rows.shape}, or values that are no numbers; rows of "
-            f"{network.dimension} numbers were expected."
+            f"The bank of {path.name} has the shape {rows.shape}, or values that are not finite; expected rows of "
+            f"{network.dimension} finite numbers."
         )
     return rows
 
@@ -126,10 +126,10 @@ def _size(path: Path, told: Any, network: Backbone) -> tuple[int, int]:
     except (KeyError, TypeError, ValueError):
         known = False
     if not known:
-        raise BadInput(f"{path.name} prepares images otherwise than by a size and standard colours.")
+        raise BadInput(f"{path.name} prepares images in other ways than resizing and normalizing colours.")
     if not np.allclose(norm, (network.mean, network.std)):
         raise BadInput(
-            f"{path.name} standardises pixels by {norm[0]} and {norm[1]}, and {network.name} here by {network.mean} "
-            f"and {network.std}; features of the two cannot be compared."
+            f"{path.name} normalizes pixels by {norm[0]} and {norm[1]}, but {network.name} here by {network.mean} "
+            f"and {network.std}; their features cannot be compared."
         )
     return width, height

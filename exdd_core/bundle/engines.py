@@ -37,13 +37,13 @@ def compiled(files: Mapping[str, bytes], size: Size, engine: str | None = None) 
 def _missing(engine: str | None, any_reads: bool) -> str:
     if not any_reads:
         return (
-            "OpenVINO computes the network of a bundle that an older program made; install it (pip install openvino), "
-            "or export the bundle again."
+            "The network of a bundle from an older version requires OpenVINO; install it (pip install openvino), or "
+            "export the bundle again."
         )
     if engine:
-        return f"{engine} was asked for and is not installed; install it (pip install {engine})."
+        return f"{engine} is not installed; install it (pip install {engine})."
     return (
-        "ONNX Runtime or OpenVINO computes the network; install one (pip install onnxruntime, or openvino)."
+        "The network requires ONNX Runtime or OpenVINO; install one (pip install onnxruntime, or openvino)."
     )
 
 

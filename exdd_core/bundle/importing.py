@@ -95,17 +95,17 @@ def _read(path: Path) -> tuple[Manifest, dict[str, bytes]]:
         if not OLDEST <= manifest["format"] <= scorer.FORMAT:
             newer = manifest["format"] > scorer.FORMAT
             told = (
-                "a newer program; import it with that or a later one"
+                "a newer version of the program; import it with that version or a later one"
                 if newer
-                else "a program that imported none yet; export it again with this one"
+                else "an older version of the program and cannot be imported; export it again with this one"
             )
-            raise BadInput(f"{path.name} was made by {told}.")
+            raise BadInput(f"{path.name} was created by {told}.")
         held = {name: archive.read(name) for name in manifest["digests"]}
     for name, content in held.items():
         if hashlib.sha256(content).hexdigest() != manifest["digests"][name]:
             raise _damaged(path, f"{name} in it is not what was exported")
     if not manifest["golden"]:
-        raise _damaged(path, "it has no golden images, by which it could prove itself")
+        raise _damaged(path, "it has no golden images to check it with")
     return manifest, held
 
 
@@ -116,10 +116,10 @@ def _dataset(workspace: Workspace, path: Path, name: str | None, manifest: Manif
         return workspace.dataset(name)
     if not there:
         raise BadInput(
-            f"A version judges images of a data set, and there is none here; import one before {path.name}."
+            f"A version judges images of a data set, and there is no data set here; import one before {path.name}."
         )
     raise BadInput(
-        f'There is no data set "{name}" here; say which one {path.name} is to judge, such as --dataset {there[0]}.'
+        f'There is no data set "{name}" here; specify which one {path.name} should judge, such as --dataset {there[0]}.'
     )
 
 
@@ -137,6 +137,6 @@ def _require_same(
 
 def _damaged(path: Path, why: str) -> BadInput:
     return BadInput(
-        f"{path.name} is no bundle to import: {why}; make one with `banks export`, or give the whole .ckpt file of "
+        f"{path.name} is not a valid bundle: {why}; create one with `banks export`, or use the complete .ckpt file of "
         "anomalib's PatchCore."
     )

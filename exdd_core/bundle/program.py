@@ -27,12 +27,14 @@ def main(words: Sequence[str] | None = None, bundle: str | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="exdd-score", description="Score images with a bundle.")
     if bundle is None:
-        parser.add_argument("bundle", metavar="BUNDLE", help="made with `banks export`")
+        parser.add_argument("bundle", metavar="BUNDLE", help="bundle from `banks export`")
     parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path)
     parser.add_argument(
-        "--engine", choices=("onnxruntime", "openvino"), help="default: the first that is installed"
+        "--engine",
+        choices=("onnxruntime", "openvino"),
+        help="computes the network (default: the first that is installed)",
     )
-    parser.add_argument("--json", action="store_true", help="one line of JSON for each image")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON for each image")
     options = parser.parse_args(words)
     # Each image asks numpy for two small products. Threads of its OpenBLAS turn idly for longer than these take, on the
     # cores that the network computes on.

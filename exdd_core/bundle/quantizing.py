@@ -51,7 +51,9 @@ def quantized(
     rows = workspace.images(version.dataset, split="train", label=datasets.NORMAL)
     rows = [row for row in rows if row.path.is_file()]
     if not rows:
-        raise BadInput("The data set of this version has no normal training image left to calibrate int8 by.")
+        raise BadInput(
+            "The data set of this version has no normal training image left to calibrate int8 with."
+        )
     some = rows[:: -(-len(rows) // CALIBRATED_BY)]
     model = onnx.load_from_string(network)
     make_dim_param_fixed(model.graph, "height", bundle.size.height)
@@ -116,7 +118,7 @@ def cost(
         for name in networks
     }
     scores = {name: np.zeros(len(rows)) for name in networks}
-    progress.begin("Measuring what int8 costs", len(rows))
+    progress.begin("Measuring the cost of int8", len(rows))
     for number, row in enumerate(rows):
         pixels = detector.settings.read(row.path)
         for name, (bundle, _) in networks.items():
@@ -197,17 +199,15 @@ def sentence(found: Cost) -> str:
     """What quantizing cost and saved, for people."""
     before, after = found["float32"], found["int8"]
     saved = (
-        f"its network takes {after['milliseconds']:.0f} ms for an image where float32 takes "
+        f"its network takes {after['milliseconds']:.0f} ms per image instead of "
         f"{before['milliseconds']:.0f}, and {after['bytes'] / 2**20:.1f} MB instead of {before['bytes'] / 2**20:.1f}"
     )
     if before["image_auroc"] is None or after["image_auroc"] is None:
-        return (
-            f"In int8 {saved}; there are no labelled test images of both kinds, so its cost was not measured."
-        )
-    words = [f"image AUROC {before['image_auroc']:.2%} to {after['image_auroc']:.2%}"]
+        return f"In int8, {saved}; without labelled test images of both kinds, its cost was not measured."
+    words = [f"image AUROC from {before['image_auroc']:.2%} to {after['image_auroc']:.2%}"]
     if before["pixel_auroc"] is not None and after["pixel_auroc"] is not None:
-        words.append(f"pixel AUROC {before['pixel_auroc']:.2%} to {after['pixel_auroc']:.2%}")
+        words.append(f"pixel AUROC from {before['pixel_auroc']:.2%} to {after['pixel_auroc']:.2%}")
     return (
-        f"In int8 {saved}; on {found['images']} test images, {found['defective']} of them defective, it changes "
-        f"{' and '.join(words)}, and {found['otherwise']} verdicts."
+        f"In int8, {saved}; on {found['images']} test images, {found['defective']} of them defective, it changes "
+        f"{' and '.join(words)}, and the number of changed verdicts is {found['otherwise']}."
     )

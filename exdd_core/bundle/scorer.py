@@ -7,7 +7,7 @@ workspaces or how a bank is built.
 >>> from exdd_core.bundle.scorer import load
 >>> load("no.zip")
 Traceback (most recent call last):
-exdd_core.errors.BadInput: no.zip is no bundle: No such file or directory; make one with `banks export`.
+exdd_core.errors.BadInput: no.zip is not a valid bundle: No such file or directory; create one with `banks export`.
 """
 
 from __future__ import annotations
@@ -118,9 +118,9 @@ def require_same(
     map_off = np.abs(found.model_map - expected).max() / (c.map_threshold - c.map_median)
     if not (off <= most and map_off <= most) or found.verdict != golden["verdict"]:
         raise BadInput(
-            f"{path.name} does not judge here as it did where it was made: the score of its golden image "
-            f"{golden['name']} is off by {off:.2%}, its map by {map_off:.2%}, and {most:.2%} are allowed; nothing is "
-            "scored with it."
+            f"{path.name} does not judge here as it did where it was created: the score of its golden image "
+            f"{golden['name']} is off by {off:.2%} and its map by {map_off:.2%}, but only {most:.2%} is allowed; "
+            "nothing is scored with it."
         )
 
 
@@ -132,9 +132,11 @@ class Bundle:
             with zipfile.ZipFile(path) as archive:
                 manifest: Manifest = json.loads(archive.read(MANIFEST))
                 if manifest["format"] > FORMAT:
-                    raise BadInput(f"{path} was made by a newer program; use that or a later one.")
+                    raise BadInput(
+                        f"{path} was created by a newer version of the program; use that version or a later one."
+                    )
                 if not math.isfinite(manifest["tolerance"]):
-                    raise ValueError("the tolerance is no number")
+                    raise ValueError("the tolerance is not finite")
                 with np.load(io.BytesIO(archive.read(ARRAYS)), allow_pickle=False) as arrays:
                     self._arrays: Mapping[str, np.ndarray] = dict(arrays) | _rows(archive)
                 self._golden = [
@@ -160,9 +162,7 @@ class Bundle:
     def check(self) -> None:
         """Score the golden images. Raises BadInput where one differs by more than the bundle's tolerance."""
         if not self._golden:
-            raise BadInput(
-                f"{self.path} has no golden images, by which it could prove itself; export it again."
-            )
+            raise BadInput(f"{self.path} has no golden images to check it with; export it again.")
         for golden, content, expected in self._golden:
             try:
                 found = self.score(content)
@@ -198,7 +198,7 @@ class Bundle:
         """An image as the workbench reads it, uint8 (H, W, 3) RGB. Raises BadInput."""
         if isinstance(image, np.ndarray):
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-                raise BadInput("An array is no uint8 (H, W, 3) RGB image; convert it, or give a file.")
+                raise BadInput("The array is not a uint8 (H, W, 3) RGB image; convert it, or pass a file.")
             return image
         values = values_of(image, "the image" if isinstance(image, bytes) else str(image))
         if values.dtype == np.uint8:
@@ -313,7 +313,7 @@ def _probability(score: float, odds: tuple[float, float] | None) -> float | None
 
 def _damaged(path: str | Path, error: Exception) -> BadInput:
     why = getattr(error, "strerror", None) or "files are missing or damaged"
-    return BadInput(f"{path} is no bundle: {why}; make one with `banks export`.")
+    return BadInput(f"{path} is not a valid bundle: {why}; create one with `banks export`.")
 
 
 def _rows(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:

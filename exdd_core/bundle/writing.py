@@ -182,12 +182,13 @@ def _quantize(
 def _require_possible(detector: Detector) -> None:
     if detector.fusion.around:
         raise BadInput(
-            f"The fusion {detector.fusion.name} looks at neighbours within a bank, which bundles do not; build with "
-            "another fusion."
+            f"The fusion {detector.fusion.name} uses neighbours within a bank, which bundles do not support; build "
+            "with another fusion."
         )
     if detector.region is not None and detector.settings.size.keep_aspect:
         raise BadInput(
-            "Bundles hold no region of interest of letterboxed images; build without --keep-aspect or without a region."
+            "Bundles do not support a region of interest on letterboxed images; build without --keep-aspect or without "
+            "a region."
         )
 
 
@@ -233,7 +234,7 @@ def _golden_rows(workspace: Workspace, version: BankVersion) -> list[ImageRow]:
     for label in (datasets.NORMAL, datasets.DEFECT):
         found += [row for row in rows if row.label == label and row.path.is_file()][:GOLDEN_OF_EACH]
     if not found:
-        raise BadInput("The data set of this version has no image left, so a bundle could not prove itself.")
+        raise BadInput("The data set of this version has no image left to check a bundle with.")
     return found
 
 

@@ -133,11 +133,11 @@ def test_a_candidate_that_does_not_exist_is_not_claimed(server: Server, function
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        ({"who": "Anna"}, "This call needs the id; give it."),
-        ({"id": 7, "who": "Anna"}, "The id is 7; give a text."),
-        ({"id": "x" * 1001, "who": "Anna"}, "The id is too long; give at most 1,000."),
+        ({"who": "Anna"}, "This call needs the id."),
+        ({"id": 7, "who": "Anna"}, "The id is 7; it must be text."),
+        ({"id": "x" * 1001, "who": "Anna"}, "The id is too long; the maximum is 1,000."),
         ({"id": "x", "who": "Anna", "admin": True}, 'This call has no "admin"; leave it out.'),
-        ({"id": "x", "who": "Anna", "reasons": "blurred"}, "The reasons is blurred; give a list."),
+        ({"id": "x", "who": "Anna", "reasons": "blurred"}, "The reasons is blurred; it must be a list."),
         ({"id": "x", "who": "Anna", "self": 1}, 'This call has no "self"; leave it out.'),
     ],
 )

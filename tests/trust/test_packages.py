@@ -131,6 +131,6 @@ def test_the_command_says_which_and_refuses_what_is_no_database(
     assert "GHSA-x, A hole in gradio" in capsys.readouterr().out
     (folder / "x.json").write_text("[]")
     for wrong in (folder, tmp_path / "nowhere.zip", folder / "x.json"):
-        with pytest.raises(BadInput, match="is no OSV database"):
+        with pytest.raises(BadInput, match="is not an OSV database"):
             packages.vulnerabilities([], wrong)
         assert main(["packages", "audit", str(wrong)]) == 2

@@ -84,7 +84,9 @@ def too_large(label: str) -> BadInput:
 
 
 def unknown(label: str) -> BadInput:
-    return BadInput(f"{label} is not a readable image, or it is damaged; use {formats.FORMATS_TEXT}.")
+    return BadInput(
+        f"{label} is not an image that can be read, or it is damaged; use {formats.FORMATS_TEXT}."
+    )
 
 
 def damaged(label: str) -> BadInput:

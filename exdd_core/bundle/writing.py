@@ -130,8 +130,8 @@ def write(
 def sentence(made: Written) -> str:
     """What was written, for people."""
     said = (
-        f"{made['bank']} is in {made['path']} ({made['bytes'] / 2**20:.1f} MB), with {len(made['golden'])} golden "
-        f"images and a tolerance of {made['tolerance']:.0%}. python {made['path']} IMAGES scores with it."
+        f"Wrote {made['bank']} to {made['path']} ({made['bytes'] / 2**20:.1f} MB), with {len(made['golden'])} golden "
+        f"images and a tolerance of {made['tolerance']:.0%}. Score with it: python {made['path']} IMAGES."
     )
     return said if made["int8"] is None else f"{said} {quantizing.sentence(made['int8'])}"
 

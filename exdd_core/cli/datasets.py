@@ -319,7 +319,7 @@ def delete_options(add: Add) -> None:
     add(
         "--yes",
         action="store_true",
-        help="delete it and everything that was made from it; this cannot be undone",
+        help="delete it and everything created from it; this cannot be undone",
     )
 
 

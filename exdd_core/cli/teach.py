@@ -114,7 +114,7 @@ def use_adapter(options: argparse.Namespace) -> answers.AdapterNow:
     name = options.name or ""
     adapters.use(open_workspace(options), name)
     answer: answers.AdapterNow = {"adapter": name, "in_use": bool(name)}
-    said = f"{name} is now used by default." if name else "No adapter is now used by default."
+    said = f"{name} is now used by default." if name else "Painting now uses no adapter by default."
     return print_result(said, answer, options)
 
 

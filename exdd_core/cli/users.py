@@ -149,7 +149,7 @@ def _password(options: argparse.Namespace) -> str:
             "There is no terminal to enter a password on; use --password-stdin and send it as one line."
         )
     first = getpass.getpass("Password: ")
-    if getpass.getpass("Again: ") != first:
+    if getpass.getpass("Repeat the password: ") != first:
         raise BadInput("The two passwords differ; try again.")
     return first
 

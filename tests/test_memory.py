@@ -117,7 +117,7 @@ def test_a_build_on_a_full_disk_ends_before_it_computes_all(
     monkeypatch.setattr(patches, "LARGEST_BATCH", 2)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(1 << 30, 1 << 30, 0))
     progress = Progress()
-    with pytest.raises(BadInput, match="The features of 10 images need .* and 0.0 MB can be used"):
+    with pytest.raises(BadInput, match="The features of 10 images need .* but only 0.0 MB is available"):
         Detector(backbone, Settings(size=SIZE)).fit(*training(6, 4), progress)
     assert progress.done == 0 and progress.total == 10
 

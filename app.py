@@ -251,11 +251,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="app.py", description="Serve ExDD Workbench on this machine.")
     default = Path(os.environ.get("EXDD_WORKSPACE") or "data/workspace")
     parser.add_argument(
-        "--workspace",
-        type=Path,
-        default=default,
-        metavar="DIR",
-        help="workspace folder (created if it does not exist)",
+        "--workspace", type=Path, default=default, metavar="DIR", help="workspace folder; created if missing"
     )
     place_options(parser.add_argument)
     door_options(parser.add_argument)

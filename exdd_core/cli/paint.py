@@ -70,18 +70,10 @@ def synthesize_options(add: Add) -> None:
         help="paint on this normal image; may be repeated",
     )
     add(
-        "--setting",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="setting of the engine; may be repeated",
+        "--setting", action="append", default=[], metavar="NAME=VALUE", help="engine setting; may be repeated"
     )
     add("--sdxl-model", metavar="MODEL", help="SDXL model: a folder, a .safetensors file or a model id")
-    add(
-        "--from-test",
-        action="store_true",
-        help="use the test split as a source too; every record will say so",
-    )
+    add("--from-test", action="store_true", help="also use the test split as a source; every record says so")
     add("--defect-type", metavar="TYPE", help="type of the painted defects in the positive bank")
 
 

@@ -77,7 +77,7 @@ def test_its_bank_scores_as_in_anomalib(
     teach(patchcore, workspace.backbone())
     file = stored(patchcore, tmp_path / "model.bin")
     assert cli.main(["banks", "import", str(file), "--workspace", str(workspace.path)]) == 0
-    assert "came from model.bin" in capsys.readouterr().out
+    assert "was imported from model.bin" in capsys.readouterr().out
     detector = load_detector(workspace)
     np.testing.assert_array_equal(detector.negative.rows, patchcore.model.memory_bank.numpy())
     assert detector.positive is None and workspace.bank().summary["positive_rows"] == 0

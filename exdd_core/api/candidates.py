@@ -49,8 +49,8 @@ def candidates(
 
 @router.get("/candidates/effect")
 def effect(here: Here, ids: Annotated[list[Id], Query(alias="id", min_length=1)]) -> list[answers.Measure]:
-    """What accepting candidates would change on held-out training parts: every measure of one candidate, or, if several
-    ids are sent, the effect of all of them together."""
+    """What accepting candidates would change on held-out training parts: every measure of one candidate, or, if id is
+    sent several times, the effect of all of them together."""
     found = here.judge.quality(ids[0]).measures if len(ids) == 1 else [here.judge.effect(ids)]
     return [answers.Measure.model_validate(one) for one in found]
 

@@ -121,7 +121,7 @@ def require_regular(file: Path, name: str, most: int | None = None) -> None:
     if not stat.S_ISREG(known.st_mode):
         raise BadInput(f"{name} is a pipe, a device or a socket; choose a regular file.")
     if most is not None and known.st_size > most:
-        raise BadInput(f"{name} is larger than the limit of {most >> 20:,} MB; make it smaller or split it.")
+        raise BadInput(f"{name} is larger than {most >> 20:,} MB, the maximum; make it smaller or split it.")
 
 
 def read_regular(file: Path, name: str, most: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from exdd_core import curation, jobs, studio
+from exdd_core import cli, curation, jobs, studio
 from exdd_core.curation import blind, resembling
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
@@ -124,6 +125,28 @@ def test_whoever_always_says_the_same_is_right_half_of_the_time(workspace: Works
     assert len(again.shown) == len(test.shown) - 1 and again.lost == 1
     newest: Any = page_of.blind_tests(state.Curate(workspace), ANNA)["over"]
     assert newest[0]["lines"][-1] == {"name": "Left out", "said": "1 picture, whose files are missing"}
+
+
+def test_the_command_line_lists_deletes_and_restores_tests(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    test = blind.begin(workspace, "demo", "Anna", np.random.default_rng(1))
+
+    def said(action: str, *words: str) -> str:
+        code = cli.main(["blind-tests", action, *words, "--workspace", str(workspace.path)])
+        told = capsys.readouterr()
+        assert code == (2 if told.err else 0)
+        return told.out or told.err
+
+    assert f"Anna          going on, 0 of {len(test.shown)} answered" in said("list")
+    blind.end(workspace, "demo", blind.answer(workspace, "demo", test, 0, test.shown[0].truth))
+    assert "all: 1 of 1 right, 95 % interval 3 to 100 %: no better than guessing" in said("list")
+    assert "not deleted" in said("restore", test.id) and 'no blind test "x"' in said("delete", "x")
+    assert "blind test of Anna" in said("delete", test.id) and said("list") == "0 blind tests.\n"
+    assert 'no blind test "' in said("delete", test.id) and "no longer exists" in said("restore", "x")
+    assert "listed again" in said("restore", test.id)
+    rows = json.loads(said("list", "--json"))["tests"]
+    assert [row["id"] for row in rows] == [test.id] and rows[0]["outcomes"][0]["right"] == 1
 
 
 def test_without_painted_defects_of_a_real_type_there_is_no_test(workspace: Workspace) -> None:

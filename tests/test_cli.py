@@ -567,6 +567,25 @@ def test_candidates_are_deleted_and_restored(painted, capsys):
     assert "--status deleted" in refusal(capsys, "candidates", "restore", first, *place)
 
 
+def test_own_reasons_are_deleted_and_restored(painted, capsys):
+    (id,) = made(capsys, painted, "--prompt", "pits", "--count", "1")["candidates"]
+    place = ["--workspace", str(painted)]
+    assert cli.main(["candidates", "reject", id, "--reason", "dusty lens", *place]) == 0
+    assert cli.main(["reasons", "list", *place]) == 0
+    assert "too faint\ndusty lens  (own)\n" in capsys.readouterr().out
+    assert "always offered" in refusal(capsys, "reasons", "delete", "too faint", *place)
+    assert "reasons list shows" in refusal(capsys, "reasons", "delete", "dirty lens", *place)
+    assert "none is deleted" in refusal(capsys, "reasons", "restore", "dusty lens", *place)
+    assert cli.main(["reasons", "delete", "dusty lens", *place]) == 0
+    capsys.readouterr()
+    assert cli.main(["reasons", "list", "--json", *place]) == 0
+    rows = json.loads(capsys.readouterr().out)["reasons"]
+    assert {row["own"] for row in rows} == {False} and "dusty lens" not in {row["reason"] for row in rows}
+    assert "deleted are: dusty lens" in refusal(capsys, "reasons", "restore", "dirty lens", *place)
+    assert cli.main(["reasons", "restore", "dusty lens", *place]) == 0
+    assert "offered again" in capsys.readouterr().out
+
+
 def test_prompts_go_out_and_come_in(painted, tmp_path, capsys):
     file = tmp_path / "prompts.json"
     place = ["--workspace", str(painted), "--json"]

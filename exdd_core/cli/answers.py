@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NotRequired, TypedDict
 from exdd_core.review.table import ResultRow
 
 if TYPE_CHECKING:
+    from exdd_core.curation.blind import Outcome
     from exdd_core.curation.measures import Measure
     from exdd_core.curation.searching import Arm
     from exdd_core.experiments import Difference
@@ -269,6 +270,39 @@ class Effect(TypedDict):
     ids: list[str]
     effect: Measure
     sentence: str
+
+
+class Reason(TypedDict):
+    """A reason for rejecting. own: whether somebody added it."""
+
+    reason: str
+    own: bool
+
+
+class ReasonNow(TypedDict):
+    """An own reason, and whether it is offered from now on."""
+
+    reason: str
+    offered: bool
+
+
+class BlindTestRow(TypedDict):
+    """A blind test. ended: "" while it goes on; outcomes: of all crops, then by engine and type, once it is over."""
+
+    id: str
+    who: str
+    created: str
+    ended: str
+    crops: int
+    answered: int
+    outcomes: list[Outcome]
+
+
+class BlindTestNow(TypedDict):
+    """A blind test, and whether it is deleted from now on."""
+
+    id: str
+    deleted: bool
 
 
 class Marked(TypedDict):

@@ -4,6 +4,7 @@ from .changing import (
 from .deciding import (
     REASONS as REASONS,
     accept as accept,
+    own_reasons as own_reasons,
     reject as reject,
     set_type as set_type,
     trim as trim,

@@ -84,6 +84,12 @@ class Outcome(Spec):
         """Whether guessing would do as well: half is within the interval."""
         return self.low <= 0.5 <= self.high
 
+    @property
+    def sentence(self) -> str:
+        meant = "no better than guessing" if self.guessed else "told apart" if self.low > 0.5 else "mistaken"
+        interval = f"95 % interval {100 * self.low:.0f} to {100 * self.high:.0f} %"
+        return f"{self.right} of {self.answered} right, {interval}: {meant}"
+
 
 def listed(workspace: Workspace, dataset: str) -> list[BlindTest]:
     """The tests of a data set that are not deleted, the newest first."""

@@ -25,6 +25,7 @@ from exdd_core.workspace.decisions import (
     history,
     read_decisions,
     reversible,
+    usual_reasons,
     write,
 )
 from exdd_core.workspace.drawn_masks import keep_mask
@@ -68,6 +69,11 @@ def accept(
     found = of_decisions(workspace, numbers, bank, wait, progress)
     told = found.told("Accepted", [c.id for c in chosen], left_out)
     return replace(told, sentence=told.sentence + idle_paintings(workspace, found))
+
+
+def own_reasons(workspace: Workspace) -> list[str]:
+    """The tags beside `REASONS` that people gave lately, the most frequent first."""
+    return [reason for reason in usual_reasons(workspace) if reason not in REASONS]
 
 
 def reject(workspace: Workspace, ids: Sequence[str], who: str, reasons: Sequence[str] = ()) -> Decided:

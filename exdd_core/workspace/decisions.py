@@ -122,14 +122,20 @@ def usual_reasons(workspace: Workspace) -> list[str]:
     """The tags that were given most for the last rejections, the most frequent first, without those left since."""
     query = f"""select value, max(given.id) from (select id, reason from decisions where reason <> '[]' order by id desc
                 limit {REASONS_READ}) as given, json_each(given.reason) group by value order by count(*) desc"""
-    left = workspace.setting(LEFT_REASONS, {})
+    left = left_reasons(workspace)
     with workspace.reading() as db:
         return [reason for reason, last in db.execute(query) if last > left.get(reason, 0)]
 
 
+def left_reasons(workspace: Workspace) -> dict[str, int]:
+    """The tags that somebody left, and the newest decision then."""
+    found: dict[str, int] = workspace.setting(LEFT_REASONS, {})
+    return found
+
+
 def leave_reason(workspace: Workspace, reason: str, *, restored: bool = False) -> None:
     """Count a tag as usual no longer, until somebody gives it again, or do so again; it stays with its decisions."""
-    others = {one: at for one, at in workspace.setting(LEFT_REASONS, {}).items() if one != reason}
+    others = {one: at for one, at in left_reasons(workspace).items() if one != reason}
     workspace.set_setting(LEFT_REASONS, others if restored else {**others, reason: newest(workspace)})
 
 

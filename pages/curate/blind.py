@@ -88,8 +88,4 @@ def _result(workspace: Workspace, test: blind.BlindTest) -> Answer:
 def _line(workspace: Workspace, outcome: blind.Outcome) -> Answer:
     kind = outcome.defect_type or "no type"
     name = f"{studio.engine(workspace, outcome.engine).TITLE}, {kind}" if outcome.engine else "All"
-    interval = f"95 % interval {100 * outcome.low:.0f} to {100 * outcome.high:.0f} %"
-    meant = (
-        "no better than guessing" if outcome.guessed else "told apart" if outcome.low > 0.5 else "mistaken"
-    )
-    return {"name": name, "said": f"{outcome.right} of {outcome.answered} right, {interval}: {meant}"}
+    return {"name": name, "said": outcome.sentence}

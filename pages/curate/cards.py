@@ -81,7 +81,7 @@ def _types(workspace: Workspace, dataset: str) -> list[str]:
 
 def offered_reasons(workspace: Workspace) -> Answer:
     """The usual reasons, then the most frequent ones that people added lately, which are their own."""
-    own = [reason for reason in decisions.usual_reasons(workspace) if reason not in curation.REASONS][:4]
+    own = curation.own_reasons(workspace)[:4]
     return {"reasons": [*curation.REASONS, *own], "own": own}
 
 

@@ -161,29 +161,29 @@ def test_a_round_with_the_keyboard(browser: Browser, address: str, workspace: Wo
         first = at(page)
         stop = page.locator(".cu-card[tabindex='0']")  # one of the Tab key for all cards
         assert stop.count() == 1 < page.locator(".cu-card").count()
-
-        def goes_along() -> bool:  # a queue that is read anew meanwhile takes the focus
-            stop.focus()
-            page.keyboard.press("ArrowRight")
-            until(page, lambda: at(page) != first)
-            went = page.evaluate("document.activeElement.dataset.id") == at(page)
-            page.keyboard.press("ArrowLeft")
-            until(page, lambda: at(page) == first)
-            return bool(went)
-
-        until(page, goes_along)
+        stop.focus()
+        page.keyboard.press("ArrowRight")
+        until(page, lambda: at(page) != first)
+        focused = "document.activeElement.dataset.id"
+        assert page.evaluate(focused) == at(page)
+        page.keyboard.press("ArrowLeft")
+        until(page, lambda: at(page) == first)
         page.keyboard.press("a")
         said(page, "Accepted 1 candidate")
         until(page, lambda: status(workspace, first) == "accepted")
         until(page, lambda: open_to_decide(page))
         second = at(page)
         assert second != first
+        until(page, lambda: page.evaluate(focused) == second)  # though the queue was read anew
         page.keyboard.press("r")
         page.locator("[data-reason='too faint']").wait_for()
         toast, reasons = (page.locator(name).bounding_box() for name in (".st-toast", ".cu-reasons"))
         assert toast is None or (reasons and toast["y"] + toast["height"] <= reasons["y"])
         page.screenshot(path=SCREENSHOTS / f"curate-reasons-{theme}.png")
-        page.keyboard.press("5")
+        page.keyboard.press("Shift+5")
+        page.locator("[data-reason='too faint'][aria-pressed=true]").wait_for()
+        assert page.evaluate(focused) == second
+        page.keyboard.press("Enter")  # which gives the reason and opens no card
         until(page, lambda: status(workspace, second) == "rejected")
         said(page, "Rejected 1 candidate")
         assert decisions.history(workspace)[0].reason == ["too faint"]

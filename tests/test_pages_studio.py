@@ -133,6 +133,7 @@ def test_draw_preview_queue_twenty_close_the_tab_and_find_them(
         opened(page, address)
         page.locator(".st-count", has_text="21 results").wait_for()
         assert page.locator(".st-result").count() == 21
+        assert page.locator(".st-result[tabindex='0'], .st-tile[tabindex='0']").count() == 2
         assert page.locator(
             ".st-share", has_text="of the image"
         ).is_visible()  # the drawn mask is there as well
@@ -462,7 +463,9 @@ def test_a_comparison_is_a_grid_whose_cells_lend_their_settings(
         assert heads == ["prompt", "strength", "0.5", "1", "2"]
         rows = page.locator(".st-grid tbody th").all_inner_texts()
         assert rows == ["copper metal scratches", "white marks on the wall"]
-        page.locator(".st-cell").nth(5).click()
+        page.locator(".st-cell[tabindex='0']").focus()  # one stop of the Tab key for all of them
+        for key in ("Home", "ArrowDown", "ArrowRight", "ArrowRight", "Enter"):
+            page.keyboard.press(key)
         said(page, "Loaded the settings")
         assert page.locator("[data-control=strength] input[type=number]").input_value() == "2"
         assert page.locator(".st-prompt").input_value() == "white marks on the wall"

@@ -1,6 +1,7 @@
 // The cards of the queue. A card stays the same element as long as what it shows is the same.
 
 import { find, make } from "../shared/dom.js";
+import { refill } from "../shared/roving.js";
 import { plain } from "../shared/parts.js";
 import { empty, lamp } from "./parts.js";
 import { filtering, PAGE, queueAsked, unfiltered } from "./state.js";
@@ -24,7 +25,7 @@ export function showCards(pane, narrow) {
     const showMore = voice.attempt(() => desk.refresh(queueAsked(store.get()).limit + PAGE));
     const button = plain(`Show ${more} more`, showMore, { class: "plain-button small cu-more" });
     const shown = cards.length ? cards : [emptyQueue(pane, narrow)];
-    list.replaceChildren(...shown, more > 0 ? button : "");
+    refill(list, () => list.replaceChildren(...shown, more > 0 ? button : ""));
   });
   store.subscribe(["items", "total", "at", "shown"], () => markCard(pane, list));
   // Counts may come before the cards, as after an undo: nothing then says that all is decided.

@@ -66,7 +66,8 @@ function isForPage(page, event) {
 function isReason(event, { asking, reasons: known }, { pick, give }) {
   if (!asking) return false;
   const reason = /^Digit[1-9]$/.test(event.code) && known[Number(event.code.slice(5)) - 1];
-  const isOnButton = event.target instanceof Element && event.target.closest("button");
+  // A card keeps the focus while others are opened by their keys: there too, Enter gives the reason.
+  const isOnButton = event.target instanceof Element && event.target.closest("button:not(.cu-card)");
   if (reason) pick(reason, event.shiftKey);
   else if (event.key === "Enter" && !isOnButton) give();
   else return false;

@@ -2,6 +2,7 @@
 
 import { find, make } from "../shared/dom.js";
 import { small } from "../shared/parts.js";
+import { refill, roving } from "../shared/roving.js";
 import { address } from "./candidate.js";
 import { all, mark } from "./parts.js";
 import { showCandidate } from "./results.js";
@@ -19,12 +20,14 @@ export function comparisonPane(studio, keep) {
     if (shown) reuse(studio, shown);
   });
   const close = () => store.patch({ closed: store.get().comparison?.job, comparison: null });
+  const rove = roving(box, "[aria-current=true]");
   const markShown = () => {
     const { shown } = store.get();
     mark(all(box, "[data-id]"), "aria-current", ({ dataset }) => dataset.id === shown?.id);
+    rove();
   };
   store.subscribe(["comparison"], ({ comparison }) => {
-    box.replaceChildren(comparison ? section(comparison, open, close, keep) : "");
+    refill(box, () => box.replaceChildren(comparison ? section(comparison, open, close, keep) : ""));
     markShown();
   });
   store.subscribe(["shown"], markShown);

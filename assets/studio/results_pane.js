@@ -3,6 +3,7 @@
 
 import { find, make } from "../shared/dom.js";
 import { plain } from "../shared/parts.js";
+import { refill, roving } from "../shared/roving.js";
 import { taken } from "../shared/tab.js";
 import { counted } from "../shared/words.js";
 import { address, itemTitle } from "./candidate.js";
@@ -46,13 +47,15 @@ export function resultsPane(studio, refresh, preview) {
     reveal(root);
   });
   const more = attempt(() => showMore(studio));
+  const box = find(root, ".st-results");
+  const rove = roving(box, "[aria-selected=true]");
   const markShown = () => {
     const { shown } = store.get();
-    mark(all(root, ".st-results [data-id]"), "aria-selected", ({ dataset }) => dataset.id === shown?.id);
+    mark(all(box, "[data-id]"), "aria-selected", ({ dataset }) => dataset.id === shown?.id);
+    rove();
   };
   store.subscribe(["results"], (state) => {
-    const box = find(root, ".st-results");
-    if (state.results.length) showCards(box, state.results, open);
+    if (state.results.length) refill(box, () => showCards(box, state.results, open));
     else box.replaceChildren(emptyNote(state, showAll, preview));
     markShown();
   });

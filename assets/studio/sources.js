@@ -2,6 +2,7 @@
 // stays, as a share of the image. Knows the store; does not know what is made of the image.
 
 import { find, make } from "../shared/dom.js";
+import { refill, roving } from "../shared/roving.js";
 import { latest } from "../shared/server.js";
 import { WHOLE } from "./geometry.js";
 import { all, mark } from "./parts.js";
@@ -73,6 +74,11 @@ function stripOf(studio, wordsOf) {
   const { root, store, call, attempt } = studio;
   const strip = find(root, ".st-sources");
   const open = attempt((/** @type {string} */ id) => openSource(studio, id));
+  const rove = roving(strip, "[aria-selected=true]");
+  const place = () => {
+    showPlace(root, strip, store.get());
+    rove();
+  };
   /** The numbers of the images that the strip holds. */
   let held = { start: 0, end: 0, words: "" };
   const ask = latest(async () => {
@@ -80,8 +86,8 @@ function stripOf(studio, wordsOf) {
     const start = words ? 0 : Math.max(0, (picture?.number ?? 0) - AROUND);
     const answer = await call("sources", { words, start });
     held = { start: answer.start, end: answer.start + answer.sources.length, words };
-    strip.replaceChildren(...tiles(answer, words, open));
-    showPlace(root, strip, store.get());
+    refill(strip, () => strip.replaceChildren(...tiles(answer, words, open)));
+    place();
   });
   const fill = () => ask().catch(() => {}); // a failure is shown on the next click
   /** Near an end of the strip it is filled anew. */
@@ -92,7 +98,7 @@ function stripOf(studio, wordsOf) {
       (held.start > 0 && number < held.start + MARGIN) ||
       (held.end < sourceCount && number >= held.end - MARGIN);
     if (!held.words && number >= 0 && isNear) fill();
-    else showPlace(root, strip, store.get());
+    else place();
   };
   return { fill, follow };
 }

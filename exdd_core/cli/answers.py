@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NotRequired, TypedDict
 from exdd_core.review.table import ResultRow
 
 if TYPE_CHECKING:
-    from exdd_core.curation.blind import Outcome
     from exdd_core.curation.measures import Measure
     from exdd_core.curation.searching import Arm
     from exdd_core.experiments import Difference
@@ -287,7 +286,7 @@ class ReasonNow(TypedDict):
 
 
 class BlindTestRow(TypedDict):
-    """A blind test. ended: "" while it goes on; outcomes: of all crops, then by engine and type, once it is over."""
+    """A blind test. ended: "" while it goes on; outcomes: as `blind.Outcome`, of all crops, then by engine and type."""
 
     id: str
     who: str
@@ -295,7 +294,7 @@ class BlindTestRow(TypedDict):
     ended: str
     crops: int
     answered: int
-    outcomes: list[Outcome]
+    outcomes: list[Json]
 
 
 class BlindTestNow(TypedDict):

@@ -71,6 +71,7 @@ def list_tests(options: argparse.Namespace) -> dict[str, list[answers.BlindTestR
 
     workspace = open_workspace(options)
     tests = blind.listed(workspace, workspace.dataset(options.dataset).name)
+    found = [(test, blind.outcomes(test) if test.ended else []) for test in tests]
     rows: list[answers.BlindTestRow] = [
         {
             "id": test.id,
@@ -79,17 +80,17 @@ def list_tests(options: argparse.Namespace) -> dict[str, list[answers.BlindTestR
             "ended": test.ended,
             "crops": len(test.shown),
             "answered": test.answered,
-            "outcomes": blind.outcomes(test) if test.ended else [],
+            "outcomes": [one.to_json() for one in outcomes],
         }
-        for test in tests
+        for test, outcomes in found
     ]
     if not options.json:
-        for row in rows:
+        for row, (_, outcomes) in zip(rows, found, strict=True):
             going_on = f"going on, {row['answered']} of {row['crops']} answered"
             print(
                 f"{row['id']}  {row['created'][:19]}  {row['who']:<12}  {going_on if not row['ended'] else ''}"
             )
-            for one in row["outcomes"]:
+            for one in outcomes:
                 of = f"{one.engine}, {one.defect_type or 'no type'}" if one.engine else "all"
                 print(f"    {of}: {one.sentence}")
         print(f"{count(len(rows), 'blind test')}.")

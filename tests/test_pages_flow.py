@@ -49,6 +49,16 @@ INSIDE = """([inner, outer]) => {
   return a.left >= b.left - 1 && a.right <= b.right + 1 && a.width > 0;
 }"""
 
+# The words of buttons and fields that a toast lies over.
+UNDER_TOAST = """() => {
+  const over = document.querySelector('.st-toast').getBoundingClientRect();
+  const isUnder = (box) => box.width && box.left < over.right && box.right > over.left &&
+    box.top < over.bottom && box.bottom > over.top;
+  return [...document.querySelectorAll('button, input, select, textarea, [role=progressbar]')]
+    .filter((one) => !one.closest('.st-toast') && isUnder(one.getBoundingClientRect()))
+    .map((one) => one.textContent || one.className);
+}"""
+
 # What the header sends when somebody made another version active: the page looks whether its bank has changed.
 LOOK = "document.dispatchEvent(new CustomEvent('exdd-active'))"
 
@@ -448,6 +458,15 @@ def test_a_search_spends_its_paintings_on_what_proves_useful(
         ended = page.locator(".jobs-entry", has_text=re.compile("Most useful: |None was visible"))
         ended.wait_for(timeout=SLOW)
         shoot(page, "studio-search-done")
+        page.keyboard.press("Escape")
+        page.set_viewport_size({"width": 933, "height": 600})  # 150 % zoom
+        page.locator(".st-result").first.click()
+        page.locator(".st-do").get_by_role("button", name="Delete").click()
+        undo = page.locator(".st-toast").get_by_role("button", name="Undo")
+        undo.wait_for(timeout=SLOW)
+        until(page, lambda: page.evaluate(UNDER_TOAST) == [])
+        shoot(page, "studio-toast")
+        undo.click()
     result: Any = jobs.get(workspace, job.id).result
     assert sum(arm["tried"] for arm in result["arms"]) == 8
 

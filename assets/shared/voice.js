@@ -1,9 +1,10 @@
-// Shows sentences: notes, and the message and the toast of a page. Knows the classes .st-message, .st-toast and,
-// where a page has one, dialog.st-dialog; knows no page.
+// Shows sentences: notes, and the message of a page. Knows the class .st-message and, where a page has one,
+// dialog.st-dialog; knows no page.
 
 import { find, make } from "./dom.js";
 import { withLinks } from "./parts.js";
 import { sentence } from "./server.js";
+import { toaster } from "./toast.js";
 
 /** @typedef {"info" | "done" | "error"} Kind */
 const ICONS = { info: "i", done: "✓", error: "!" };
@@ -73,43 +74,4 @@ export function voice(page) {
     };
 
   return { say, attempt, toast: toaster(page, attempt) };
-}
-
-/**
- * @param {ParentNode} page
- * @param {(action: () => Promise<void>) => () => Promise<void>} attempt
- */
-function toaster(page, attempt) {
-  const box = find(page, ".st-toast");
-  const dialog = /** @type {HTMLDialogElement | null} */ (page.querySelector("dialog.st-dialog"));
-  const usual = box.parentElement;
-  let fading = 0;
-  /** @param {number} lasting milliseconds; longer while it is pointed at or a key would press its button */
-  const fade = (lasting) => {
-    clearTimeout(fading);
-    fading = window.setTimeout(() => {
-      if (box.matches(":hover, :focus-within")) fade(1000);
-      else box.hidden = true;
-    }, lasting);
-  };
-
-  const said = make("span", {});
-  const button = make("button", { type: "button" }, "Undo");
-  box.append(said);
-
-  /** @param {string} words @param {() => unknown} [undo] @param {number} [lasting] milliseconds */
-  return (words, undo, lasting = undo ? 9000 : 4000) => {
-    const place = dialog?.open ? dialog : usual; // while a dialog is open, nothing outside it can be clicked
-    if (box.parentElement !== place) place?.append(box);
-    box.hidden = false;
-    said.replaceChildren(...withLinks(words));
-    button.onclick = attempt(async () => {
-      box.hidden = true;
-      await undo?.();
-    });
-    if (!undo) button.remove();
-    else if (!button.parentElement) box.append(button);
-    box.style.paddingRight = undo ? "8px" : "16px";
-    fade(lasting);
-  };
 }

@@ -56,7 +56,7 @@ class Manage:
                     [], label="Type to rename", info="A defect type of this data set.", min_width=160
                 )
                 self.kind = gr.Textbox(label="New type name", info="On all of its images.", max_lines=1)
-                self.keep = gr.Button("Change", min_width=96, elem_id="manage-keep")
+            self.keep = gr.Button("Change", elem_id="manage-keep")
             self.actions = answers.markup(_ACTIONS, js_on_load=BUTTONS_JS, elem_id="manage-actions")
             self.job = job_panel.JobPanel(workspace, "export_dataset")
         self.who = gr.State("")

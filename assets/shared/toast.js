@@ -1,0 +1,78 @@
+// A sentence over the page that goes by itself and can offer an Undo. It lies over neither words nor controls while
+// there is another place. Knows the class .st-toast and, where a page has one, dialog.st-dialog; knows no page.
+
+import { find, make } from "./dom.js";
+import { freest, taken } from "./free_place.js";
+import { withLinks } from "./parts.js";
+
+/** Pixels from the edges of the window, and of the header, which stays at the top. */
+const EDGE = 16;
+const HEADER = 56;
+
+/**
+ * @param {ParentNode} page
+ * @param {(action: () => Promise<void>) => () => Promise<void>} attempt
+ */
+export function toaster(page, attempt) {
+  const box = find(page, ".st-toast");
+  const dialog = /** @type {HTMLDialogElement | null} */ (page.querySelector("dialog.st-dialog"));
+  const usual = box.parentElement;
+  const isReached = () => box.matches(":hover, :focus-within");
+  let fading = 0;
+  /** @param {number} lasting milliseconds; longer while it is pointed at or a key would press its button */
+  const fade = (lasting) => {
+    clearTimeout(fading);
+    fading = window.setTimeout(() => {
+      if (isReached()) fade(1000);
+      else box.hidden = true;
+    }, lasting);
+  };
+  const place = placer(box, () => (dialog?.open ? dialog : document.body));
+  /** Once more while it is shown: the page may scroll, and a job begin where it lies. */
+  const follow = () => {
+    if (box.hidden || !box.isConnected) return;
+    if (!isReached()) place();
+    setTimeout(follow, 250);
+  };
+
+  const said = make("span", {});
+  const button = make("button", { type: "button" }, "Undo");
+  box.append(said);
+
+  /** @param {string} words @param {() => unknown} [undo] @param {number} [lasting] milliseconds */
+  return (words, undo, lasting = undo ? 9000 : 4000) => {
+    const home = dialog?.open ? dialog : usual; // while a dialog is open, nothing outside it can be clicked
+    if (box.parentElement !== home) home?.append(box);
+    const wasHidden = box.hidden;
+    box.hidden = false;
+    said.replaceChildren(...withLinks(words));
+    button.onclick = attempt(async () => {
+      box.hidden = true;
+      await undo?.();
+    });
+    if (!undo) button.remove();
+    else if (!button.parentElement) box.append(button);
+    box.style.paddingRight = undo ? "8px" : "16px";
+    place(wasHidden);
+    if (wasHidden) setTimeout(follow, 250);
+    fade(lasting);
+  };
+}
+
+/**
+ * A function that puts the box where it covers least; `anew`: wherever it lay before.
+ * @param {HTMLElement} box
+ * @param {() => HTMLElement} rootOf what may be covered
+ */
+function placer(box, rootOf) {
+  /** @type {import("./free_place.js").Box | null} */
+  let lies = null;
+  return (anew = false) => {
+    const [width, height] = [window.innerWidth, window.innerHeight];
+    const room = { left: EDGE, top: HEADER + EDGE, right: width - EDGE, bottom: height - EDGE };
+    const size = box.getBoundingClientRect();
+    lies = freest(size, room, taken(rootOf(), box), anew ? null : lies);
+    // Not left and top, by which the page would count as moved.
+    box.style.transform = `translate(${Math.round(lies.left)}px, ${Math.round(lies.top)}px)`;
+  };
+}

@@ -23,6 +23,10 @@ export function layersPane({ viewer, store }, panes) {
   });
   store.subscribe(["box"], (state) => showBox(panes, state));
   store.subscribe(["cover"], (state) => showCover(panes, state));
+  // The panes are seen once there is something in them: what stands above has its height then.
+  store.subscribe(["pictured", "cover"], ({ pictured, cover }) => {
+    if (pictured || cover) viewer.classList.add("vw-opened");
+  });
   const [below, hints] = [find(viewer, ".vw-below"), find(viewer, ".vw-hints")];
   // What stands above the hints has its height with a match: until then they are not seen, and later what was found
   // on the image before leaves its height to the next one.

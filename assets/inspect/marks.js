@@ -37,6 +37,11 @@ export function marksPane({ viewer, store }, panes, acts) {
   ];
   buttons[0].button.addEventListener("click", () => acts.start("missed"));
   buttons[1].button.addEventListener("click", () => acts.start("false_alarm"));
+  const lines = find(viewer, ".vw-marks");
+  // A mark's line comes with the result: its room is kept from the start.
+  store.subscribe(["id", "marked"], ({ id, marked }) => {
+    lines.style.minHeight = id !== null && marked.has(id) ? "24px" : "";
+  });
   store.subscribe(["picture", "pictured", "result", "values"], (state) => {
     if (isLoading(state)) return;
     const reason = state.result?.why_not || (state.bank ? "" : NO_BANK);
@@ -44,7 +49,7 @@ export function marksPane({ viewer, store }, panes, acts) {
       button.setAttribute("aria-disabled", String(Boolean(reason)));
       button.title = reason || what;
     }
-    find(viewer, ".vw-marks").replaceChildren(...outlineLines(state, acts), ...markLines(state, acts));
+    lines.replaceChildren(...outlineLines(state, acts), ...markLines(state, acts));
     for (const { stage } of panes) showDashes(stage, state);
   });
 }

@@ -42,7 +42,8 @@ export function freest({ width, height }, room, others, before) {
   return best || at(room.left, room.bottom - height);
 }
 
-const CONTROLS = "button, select, textarea, input, summary, [role=slider], [role=progressbar]";
+const CONTROLS =
+  "button, select, textarea, input, summary, [role=slider], [role=progressbar], [role=group], .note, .st-popup";
 
 /**
  * The boxes of words and controls that can be seen.

@@ -360,7 +360,7 @@ def test_what_cannot_be_done_is_one_sentence(
         (ann, "post", "build", {"json": {"negative_ratio": 2}}, 422, "The negative kept share is 2"),
         (ann, "post", "build", {"json": {"colour": 2}}, 422, 'A build has no "colour"'),
         (ann, "post", "build", {"content": b'{"seed": NaN}', "headers": JSON}, 422, "not valid JSON"),
-        (ann, "post", "build", {"content": b"seed=1"}, 415, "takes application/json"),
+        (ann, "post", "build", {"content": b"seed=1"}, 415, "accepts only application/json"),
         (ann, "post", "score/list", {"json": {"folder": away}}, 400, "not in a folder that pages may read"),
         (ann, "post", "score/list", {"json": {}}, 400, "Send either"),
         (ann, "post", "candidates/accept", {"json": {"ids": []}}, 422, "ids is too short; the minimum is 1"),

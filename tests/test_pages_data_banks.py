@@ -315,7 +315,7 @@ def test_build_activate_and_delete(address: str, page: Page) -> None:
     box = confirm.bounding_box()
     assert box
     confirm.click()
-    versions.filter(has_text="v2 is deleted.").wait_for(timeout=SLOW)
+    versions.filter(has_text="v2 was deleted.").wait_for(timeout=SLOW)
     # Where the pointer is now there is nothing to press: a second click rolls nothing back.
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.locator("#versions tr.selected", has_text="v1").wait_for()

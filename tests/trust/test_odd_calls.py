@@ -148,8 +148,8 @@ def test_the_sentence_names_the_field(server: Server, call: Answer, said: str) -
 @pytest.mark.parametrize("given", [None, "text", {}, {"act": 7}, {"act": "x" * 2000}, {"act": "explode"}])
 def test_an_odd_event_is_a_sentence(given: object) -> None:
     event = gr.EventData(None, given)
-    with pytest.raises(BadInput, match="This click came without its act; reload the page"):
+    with pytest.raises(BadInput, match="This click is missing its act; reload the page"):
         answers.told(event, "act", "keep", "delete")
-    with pytest.raises(BadInput, match="without its ids"):
+    with pytest.raises(BadInput, match="missing its ids"):
         answers.told_several(event, "ids")
     assert answers.told(gr.EventData(None, {"act": "keep"}), "act", "keep", "delete") == "keep"

@@ -30,7 +30,9 @@ class BankOptions(DetectorOptions):
     """
 
     ABOUT: ClassVar[str] = "A bank"
-    dataset: str | None = Field(default=None, title="data set", description="default: the active one")
+    dataset: str | None = Field(
+        default=None, title="data set", description="data set (default: the active one)"
+    )
     state: int | None = Field(default=None, title="state of the data set")
     max_real_parts: int | None = Field(
         default=None,
@@ -42,7 +44,7 @@ class BankOptions(DetectorOptions):
         default=None, description="size of the model's input, width x height (default: the data set's)"
     )
     keep_aspect: bool | None = Field(default=None, title="choice to keep the aspect ratio")
-    backbone: str | None = Field(default=None, description="default: the workspace's")
+    backbone: str | None = Field(default=None, description="backbone (default: the workspace's)")
     without_missing: bool = Field(default=False, title="choice to continue without missing or replaced files")
     fusion: str | None = Field(
         default=None, description="how distances become a score (default: chosen to suit the available data)"

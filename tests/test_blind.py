@@ -138,11 +138,11 @@ def test_the_command_line_lists_deletes_and_restores_tests(
         assert code == (2 if told.err else 0)
         return told.out or told.err
 
-    assert f"Anna          going on, 0 of {len(test.shown)} answered" in said("list")
+    assert f"Anna          in progress, 0 of {len(test.shown)} answered" in said("list")
     blind.end(workspace, "demo", blind.answer(workspace, "demo", test, 0, test.shown[0].truth))
     assert "all: 1 of 1 right, 95 % interval 3 to 100 %: no better than guessing" in said("list")
     assert "not deleted" in said("restore", test.id) and 'no blind test "x"' in said("delete", "x")
-    assert "blind test of Anna" in said("delete", test.id) and said("list") == "0 blind tests.\n"
+    assert "blind test by Anna" in said("delete", test.id) and said("list") == "0 blind tests.\n"
     assert 'no blind test "' in said("delete", test.id) and "no longer exists" in said("restore", "x")
     assert "listed again" in said("restore", test.id)
     rows = json.loads(said("list", "--json"))["tests"]

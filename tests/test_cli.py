@@ -581,7 +581,7 @@ def test_own_reasons_are_deleted_and_restored(painted, capsys):
     assert cli.main(["reasons", "list", "--json", *place]) == 0
     rows = json.loads(capsys.readouterr().out)["reasons"]
     assert {row["own"] for row in rows} == {False} and "dusty lens" not in {row["reason"] for row in rows}
-    assert "deleted are: dusty lens" in refusal(capsys, "reasons", "restore", "dirty lens", *place)
+    assert "deleted ones are dusty lens" in refusal(capsys, "reasons", "restore", "dirty lens", *place)
     assert cli.main(["reasons", "restore", "dusty lens", *place]) == 0
     assert "offered again" in capsys.readouterr().out
 

@@ -141,7 +141,10 @@ def test_a_figure_below_the_interval_holds_a_version_back(
     row = held_row(other, Gate("v9", [], ["<image ap> is low"]))
     assert 'data-act="anyway" data-id="other"' in row and "<li>&lt;image ap&gt; is low</li>" in row
     fallen = Gate("v9", [], ["image ap is low"])
-    assert fallen.holds and fallen.sentence == "v9 is held back: 1 figure fell out of the interval."
+    assert (
+        fallen.holds
+        and fallen.sentence == "v9 is held back: 1 figure fell below the interval of the active version."
+    )
 
 
 def test_what_got_better_and_worse_is_said_in_words() -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def list_reasons(options: argparse.Namespace) -> dict[str, list[answers.Reason]]:
-    """List the reasons for rejecting: the usual ones, then people's own, the most frequent first."""
+    """List the reasons for rejecting: the usual ones, then your own, most frequent first."""
     from exdd_core import curation
 
     own = curation.own_reasons(open_workspace(options))
@@ -28,45 +28,47 @@ def list_reasons(options: argparse.Namespace) -> dict[str, list[answers.Reason]]
 
 
 def reason_option(add: Add) -> None:
-    add("reason", metavar="REASON", help="as reasons list shows it")
+    add("reason", metavar="REASON", help="reason, as shown by reasons list")
 
 
 def delete_reason(options: argparse.Namespace) -> answers.ReasonNow:
-    """Offer an own reason no longer, until somebody gives it again; decisions keep it."""
+    """Stop offering a reason of your own, until someone uses it again; decisions keep it."""
     from exdd_core import curation
     from exdd_core.workspace import decisions
 
     workspace = open_workspace(options)
     if options.reason in curation.REASONS:
-        raise BadInput(f'"{options.reason}" is always offered; only own reasons can be deleted.')
+        raise BadInput(f'"{options.reason}" is always offered; only reasons of your own can be deleted.')
     if options.reason not in curation.own_reasons(workspace):
-        raise BadInput(f'No own reason "{options.reason}" is offered; reasons list shows them.')
+        raise BadInput(f'There is no reason "{options.reason}" of your own; reasons list shows them.')
     decisions.leave_reason(workspace, options.reason)
     answer: answers.ReasonNow = {"reason": options.reason, "offered": False}
     return print_result(
-        f'"{options.reason}" is deleted; decisions keep it. reasons restore offers it again.', answer, options
+        f'"{options.reason}" was deleted; decisions keep it. To offer it again, run reasons restore.',
+        answer,
+        options,
     )
 
 
 def restore_reason(options: argparse.Namespace) -> answers.ReasonNow:
-    """Offer a reason again that was deleted."""
+    """Offer a deleted reason again."""
     from exdd_core.workspace import decisions
 
     workspace = open_workspace(options)
     if options.reason not in (left := decisions.left_reasons(workspace)):
-        known = f"deleted are: {', '.join(left)}" if left else "none is deleted"
-        raise BadInput(f'No reason "{options.reason}" is deleted; {known}.')
+        known = f"the deleted ones are {', '.join(left)}" if left else "none is deleted"
+        raise BadInput(f'There is no deleted reason "{options.reason}"; {known}.')
     decisions.leave_reason(workspace, options.reason, restored=True)
     answer: answers.ReasonNow = {"reason": options.reason, "offered": True}
     return print_result(f'"{options.reason}" is offered again.', answer, options)
 
 
 def dataset_option(add: Add) -> None:
-    add("--dataset", metavar="NAME", help="default: the active one")
+    add("--dataset", metavar="NAME", help="data set (default: the active one)")
 
 
 def list_tests(options: argparse.Namespace) -> dict[str, list[answers.BlindTestRow]]:
-    """List the blind tests of a data set, the newest first, with who was right how often."""
+    """List the blind tests of a data set, newest first, with how often each person was right."""
     from exdd_core.curation import blind
 
     workspace = open_workspace(options)
@@ -86,7 +88,7 @@ def list_tests(options: argparse.Namespace) -> dict[str, list[answers.BlindTestR
     ]
     if not options.json:
         for row, (_, outcomes) in zip(rows, found, strict=True):
-            going_on = f"going on, {row['answered']} of {row['crops']} answered"
+            going_on = f"in progress, {row['answered']} of {row['crops']} answered"
             print(
                 f"{row['id']}  {row['created'][:19]}  {row['who']:<12}  {going_on if not row['ended'] else ''}"
             )
@@ -98,7 +100,7 @@ def list_tests(options: argparse.Namespace) -> dict[str, list[answers.BlindTestR
 
 
 def test_options(add: Add) -> None:
-    add("id", metavar="ID", help="of a blind test, as blind-tests list shows it")
+    add("id", metavar="ID", help="blind test id, as shown by blind-tests list")
     dataset_option(add)
 
 
@@ -108,7 +110,7 @@ def delete_test(options: argparse.Namespace) -> answers.BlindTestNow:
 
 
 def restore_test(options: argparse.Namespace) -> answers.BlindTestNow:
-    """Bring a deleted blind test back."""
+    """Restore a deleted blind test."""
     return _keep_test(options, deleted=False)
 
 
@@ -125,12 +127,12 @@ def _keep_test(options: argparse.Namespace, *, deleted: bool) -> answers.BlindTe
         )
     test = blind.delete(workspace, dataset, options.id, restored=not deleted)
     answer: answers.BlindTestNow = {"id": test.id, "deleted": deleted}
-    said = "is deleted; blind-tests restore brings it back" if deleted else "is listed again"
-    return print_result(f"The blind test of {test.who} of {test.created[:10]} {said}.", answer, options)
+    said = "was deleted; blind-tests restore brings it back" if deleted else "is listed again"
+    return print_result(f"The blind test by {test.who} on {test.created[:10]} {said}.", answer, options)
 
 
 REASONS = Group(
-    "Reasons for rejecting",
+    "Manage reasons for rejecting",
     {
         "list": (list_reasons, None),
         "delete": (delete_reason, reason_option),
@@ -138,7 +140,7 @@ REASONS = Group(
     },
 )
 BLIND_TESTS = Group(
-    "Blind tests, which are taken on Curate",
+    "Manage blind tests, which are taken on Curate",
     {
         "list": (list_tests, dataset_option),
         "delete": (delete_test, test_options),

@@ -678,7 +678,7 @@ def test_without_a_place_in_the_region_the_reason_is_one_sentence(tmp_path):
 @settings(max_examples=40)
 @given(
     st.tuples(st.integers(0, 60), st.integers(4, 40), st.integers(0, 70), st.integers(4, 40)),
-    st.sampled_from(["scratch", "spot", "crack", "blotch", "corner", "edge", "free"]),
+    st.sampled_from(["scratch", "spot", "crack", "blotch", "any", "corner", "edge", "free"]),
     st.integers(0, 2**31),
 )
 def test_any_varied_mask_lies_in_any_region_or_is_refused(box, kind, seed):

@@ -256,7 +256,7 @@ def test_a_bundle_becomes_a_version_of_another_workspace(
     assert own.banks() == [] and not [f for f in (own.path / "banks").iterdir() if f.name[0] != "."]
 
     # It says where it came from, judges the same, and says what it cannot do.
-    assert "v1 came from demo.zip: v1 (" in ran("banks", "import", bundle, *to) and own.bank().active
+    assert "v1 was imported from demo.zip: v1 (" in ran("banks", "import", bundle, *to) and own.bank().active
     assert "imported" in ran("banks", "list") and "Imported from demo.zip" in own.bank().summary["note"]
     rows = demo_workspace.images("demo", split="test")
     seen, expected = (load_detector(one).score([row.path for row in rows]) for one in (own, demo_workspace))
@@ -294,7 +294,7 @@ def test_int8_is_measured_and_judges_alike_by_both_engines(
     assert cli.main(["banks", "export", str(file), "--int8", *to]) == 0  # it checks itself by both engines
     by_each = [exdd_core.load(file), scorer.load(file, "openvino")]
     told = by_each[0].manifest["int8"]
-    assert f"{told['otherwise']} verdicts" in capsys.readouterr().out
+    assert f"changed verdicts is {told['otherwise']}." in capsys.readouterr().out
     assert told["int8"]["bytes"] < told["float32"]["bytes"] / 2 and told["calibrated_by"] > 4
     rows = demo_workspace.images("demo", split="test")
     truth = [row.label == "defect" for row in rows]

@@ -28,10 +28,12 @@ export function toaster(page, attempt) {
     }, lasting);
   };
   const place = placer(box, () => (dialog?.open ? dialog : document.body));
-  /** Once more while it is shown: the page may scroll, and a job begin where it lies. */
+  /** Once more while it is shown: the page may scroll, and something else come where it lies. */
+  const again = () => !box.hidden && !isReached() && place();
+  const watcher = new MutationObserver(() => requestAnimationFrame(again));
   const follow = () => {
-    if (box.hidden || !box.isConnected) return;
-    if (!isReached()) place();
+    if (box.hidden || !box.isConnected) return watcher.disconnect();
+    again();
     setTimeout(follow, 250);
   };
 
@@ -55,6 +57,7 @@ export function toaster(page, attempt) {
     box.style.paddingRight = undo ? "8px" : "16px";
     place(wasHidden);
     if (wasHidden) setTimeout(follow, 250);
+    watcher.observe(document.body, { subtree: true, attributeFilter: ["hidden", "open"] });
     fade(lasting);
   };
 }

@@ -234,7 +234,7 @@ def test_a_data_set_is_renamed_exported_and_deleted(
     assert {row.defect_type for row in filled.images("lids")} - {""} == kinds - {min(kinds)} | {LONG}
     shoot(page, "data-type-renamed")
     manage.get_by_role("button", name="Undo").click()
-    sentence(page, "Undone: Labelled")
+    sentence(page, "Undone: Renamed")
     assert {row.defect_type for row in filled.images("lids")} - {""} == kinds
 
     manage.get_by_role("button", name="Export as COCO").click()

@@ -789,7 +789,7 @@ def test_settings_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
 
 def test_settings_of_another_backbone_are_refused(backbone: Backbone) -> None:
     with pytest.raises(
-        BadInput, match="settings name the backbone resnet50 but efficientnet_lite0 was given"
+        BadInput, match="settings name the backbone resnet50 but efficientnet_lite0 was passed"
     ):
         Detector(backbone, Settings(backbone="resnet50"))
 

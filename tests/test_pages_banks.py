@@ -275,7 +275,7 @@ def test_a_version_behind_what_was_decided_is_brought_in_line(
         page.locator("#versions tr", has_text="imported").get_by_role("button", name="Activate v4").wait_for()
         page.get_by_role("button", name="Which images cause misses and false alarms?").click()
         page.locator("#blame li a[href*='good']").first.wait_for(timeout=SLOW)
-        page.locator("#blame li", has_text="of 1 missed defect, by").first.scroll_into_view_if_needed()
+        page.locator("#blame li", has_text="of 1 missed defect, ").first.scroll_into_view_if_needed()
         shoot(page, "banks-blame")
         held = checkpoint(own)
         for name, content, words in (

@@ -133,7 +133,7 @@ def test_nonsense_for_a_depth_is_one_sentence(served: tuple[str, Path], page: Pa
     field = page.get_by_role("combobox", name="Bit depth")
     field.fill("many")
     field.press("Enter")
-    sentence(page, '"many" is no bit depth')
+    sentence(page, '"many" is not a valid bit depth')
     field.fill("100-12000")
     field.press("Enter")
     page.locator("#import-preview").get_by_text("values 100 to 12000").first.wait_for()

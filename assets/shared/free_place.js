@@ -15,7 +15,7 @@ const STEP = 16; // pixels between the places that are tried, from the bottom up
 
 /**
  * The place where a box covers least: as low as can be, and close to the middle. One that it has stays while
- * nothing lies there.
+ * nothing lies there; its lower right corner does where it has grown.
  * @param {{ width: number, height: number }} size
  * @param {Box} room within which it lies
  * @param {Box[]} others
@@ -30,7 +30,8 @@ export function freest({ width, height }, room, others, before) {
   const lefts = [Math.max(room.left, middle)];
   for (let by = STEP; middle - by >= room.left; by += STEP) lefts.push(middle - by, middle + by);
   lefts.push(room.left, Math.max(room.left, most));
-  let best = before && at(before.left, Math.max(room.top, Math.min(before.top, room.bottom - height)));
+  const [right, bottom] = [before?.right ?? 0, Math.min(before?.bottom ?? 0, room.bottom)];
+  let best = before && at(Math.max(room.left, right - width), Math.max(room.top, bottom - height));
   let least = best ? covered(best, others) : Infinity;
   for (let top = room.bottom - height; top >= room.top && least > 0; top -= STEP) {
     for (const left of lefts) {

@@ -31,3 +31,8 @@ test("a place that it has stays while nothing lies there", () => {
   assert.deepEqual(freest(SIZE, ROOM, [box(0, 90, 100, 100)], before), before);
   assert.notDeepEqual(freest(SIZE, ROOM, [box(0, 45, 100, 50)], before), before);
 });
+
+test("its lower right corner stays where it has grown", () => {
+  const before = box(20, 42, 40, 52);
+  assert.deepEqual(freest({ width: 30, height: 20 }, ROOM, [], before), box(10, 32, 40, 52));
+});

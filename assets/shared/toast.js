@@ -2,7 +2,7 @@
 // there is another place. Knows the class .st-toast and, where a page has one, dialog.st-dialog; knows no page.
 
 import { find, make } from "./dom.js";
-import { freest, taken } from "./free_place.js";
+import { covered, freest, taken } from "./free_place.js";
 import { withLinks } from "./parts.js";
 
 /** Pixels from the edges of the window, and of the header, which stays at the top. */
@@ -28,12 +28,12 @@ export function toaster(page, attempt) {
     }, lasting);
   };
   const place = placer(box, () => (dialog?.open ? dialog : document.body));
-  /** Once more while it is shown: the page may scroll, and something else come where it lies. */
   const again = () => !box.hidden && !isReached() && place();
-  const watcher = new MutationObserver(() => requestAnimationFrame(again));
+  const watcher = watching(box, again); // it gives way to what opens where it lies
+  /** Once more while it is shown: the page may scroll. An Undo stays where somebody aims at it. */
   const follow = () => {
     if (box.hidden || !box.isConnected) return watcher.disconnect();
-    again();
+    if (!button.isConnected) again();
     setTimeout(follow, 250);
   };
 
@@ -44,6 +44,7 @@ export function toaster(page, attempt) {
   /** @param {string} words @param {() => unknown} [undo] @param {number} [lasting] milliseconds */
   return (words, undo, lasting = undo ? 9000 : 4000) => {
     const home = dialog?.open ? dialog : usual; // while a dialog is open, nothing outside it can be clicked
+    const stays = !box.hidden && undo && button.isConnected && box.parentElement === home;
     if (box.parentElement !== home) home?.append(box);
     const wasHidden = box.hidden;
     box.hidden = false;
@@ -55,11 +56,28 @@ export function toaster(page, attempt) {
     if (!undo) button.remove();
     else if (!button.parentElement) box.append(button);
     box.style.paddingRight = undo ? "8px" : "16px";
-    place(wasHidden);
+    if (!stays) place(wasHidden);
     if (wasHidden) setTimeout(follow, 250);
     watcher.observe(document.body, { subtree: true, attributeFilter: ["hidden", "open"] });
     fade(lasting);
   };
+}
+
+/**
+ * Tells when something opens where the box lies.
+ * @param {HTMLElement} box
+ * @param {() => unknown} tell
+ */
+function watching(box, tell) {
+  return new MutationObserver((changes) =>
+    requestAnimationFrame(() => {
+      const others = changes
+        .map(({ target }) => /** @type {Element} */ (target))
+        .filter((one) => one !== box);
+      const opened = others.map((one) => one.getBoundingClientRect());
+      if (covered(box.getBoundingClientRect(), opened) > 0) tell();
+    }),
+  );
 }
 
 /**
@@ -75,7 +93,8 @@ function placer(box, rootOf) {
     const room = { left: EDGE, top: HEADER + EDGE, right: width - EDGE, bottom: height - EDGE };
     const size = box.getBoundingClientRect();
     lies = freest(size, room, taken(rootOf(), box), anew ? null : lies);
-    // Not left and top, by which the page would count as moved.
-    box.style.transform = `translate(${Math.round(lies.left)}px, ${Math.round(lies.top)}px)`;
+    // From the window's lower right corner, so that longer words move no button; not by right and bottom, by which the
+    // page would count as moved.
+    box.style.transform = `translate(${Math.round(lies.right - width)}px, ${Math.round(lies.bottom - height)}px)`;
   };
 }

@@ -230,7 +230,7 @@ def two_normal(runner: Runner) -> Wrong:
     came, built = runner.import_(), runner.build()
     said = " ".join(came.report.get("sentences", ())) + built.said + json.dumps(built.result)
     yield from wants(
-        "Only 2 normal" in said and "threshold" in said, "nothing is said of a threshold from 2 images"
+        "only 2 normal" in said and "threshold" in said, "nothing is said of a threshold from 2 images"
     )
 
 

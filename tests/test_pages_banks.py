@@ -297,9 +297,9 @@ def test_a_version_behind_what_was_decided_is_brought_in_line(
 
         bank = own.bank("v1").id
         for asked, words in (
-            (f"bank={bank}&image=nothing", "There is no image"),
+            (f"bank={bank}&image=nothing", "is no longer in this workspace"),
             (f"bank=v9&image={later}", "There is no bank version"),
-            (f"bank={bank}&image={later}&row=x&column=1", "is no row"),
+            (f"bank={bank}&image={later}&row=x&column=1", "is not a valid row"),
             (f"bank={bank}&image={later}&row=999&column=1", "patch grid"),
             ("", "no bank version"),
         ):

@@ -319,6 +319,6 @@ def test_painted_defects_are_said_to_change_no_score_only_where_that_is_known() 
     assert not judge._is_idle(Context(), {"e", "f"}, [idle, found])
     assert not judge._is_idle(Context(), {"e"}, [])  # where nothing could be tried
     assert not judge._is_idle(DistanceRatio(), {"e"}, [idle])  # every row counts
-    advice = Advice(Trial(("e",), 3, 0.0, 0.0, 0.0), [])
+    advice = Advice(Trial(("e",), 3, 0.0, 0.0, 0.0, 8), [])
     assert "they change no score unless" in judge._advised(advice, 5, idle=True)
     assert "may help with future defects" in judge._advised(advice, 5, idle=False)

@@ -20,7 +20,7 @@ from exdd_core.curation.queue import group_of, keep_quality, kept_quality
 from exdd_core.detector.examples import Marked
 from exdd_core.detector.fit_models import prepare
 from exdd_core.errors import BadInput
-from exdd_core.evaluation import Advice, advise
+from exdd_core.evaluation import MANY_PARTS, Advice, advise
 from exdd_core.progress import Progress
 from exdd_core.sentences import signed
 from exdd_core.workspace import candidates
@@ -46,7 +46,13 @@ def _advised(advice: Advice, of: int, idle: bool) -> str:
             if best
             else ""
         )
-        return f"Accept none: no group tried is sure to help on held-out training parts{tried}."
+        few = advice.trials and advice.trials[0].parts < MANY_PARTS
+        more = (
+            f" With {MANY_PARTS} defective parts or more it is easier to tell: import or mark some."
+            if few
+            else ""
+        )
+        return f"Accept none: no group tried is sure to help on held-out training parts{tried}.{more}"
     trial = advice.trial
     gain = f"image AUROC {signed(100 * trial.gain)} ± {100 * trial.error:.1f}"
     what = f"Accept {trial.count} of {of} ({'; '.join(trial.groups)})"
@@ -55,8 +61,8 @@ def _advised(advice: Advice, of: int, idle: bool) -> str:
     if idle:
         return f"{what}: they change no score unless they find a defect that is imported or marked later."
     return (
-        f"{what}: no held-out training part gets worse ({gain}), and painted defects weigh little compared "
-        "with real ones, so they may help with future defects."
+        f"{what}: none of the {trial.parts} held-out training parts gets worse ({gain}), so they may help with future "
+        "defects."
     )
 
 

@@ -1,4 +1,5 @@
 from .advice import (
+    MANY_PARTS as MANY_PARTS,
     Advice as Advice,
     Trial as Trial,
     advise as advise,

@@ -213,6 +213,18 @@ def test_the_gallery_filters_and_counts(address: str, page: Page) -> None:
     shoot(page, "data-gallery")
     shown.first.click()
     page.wait_for_url(re.compile(r"/\?image=demo"))
+    # One stop of the Tab key: arrows lead on, Space ticks, Enter opens.
+    page.go_back()
+    head.get_by_text(found, exact=True).wait_for(timeout=SLOW)
+    page.locator(".tick-all").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("End")
+    page.keyboard.press("Space")
+    page.get_by_text("1 ticked").wait_for()
+    stops = ".gallery :is(a, input):not([tabindex='-1'])"
+    assert page.locator(stops).count() == page.locator(f"{stops}:checked").count() == 1
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/\?image=demo"))
 
 
 def test_a_thumbnail_of_nothing_is_a_sentence(address: str, page: Page) -> None:

@@ -18,7 +18,7 @@ from exdd_core.workspace import dataset_changes, image_windows
 from exdd_core.workspace.image_windows import Which
 from pages import answers, html
 from pages.html import text
-from pages.who import WHO_JS, who_of
+from pages.who import who_of
 
 if TYPE_CHECKING:
     from exdd_core.workspace import DatasetInfo, ImageRow, Workspace
@@ -40,24 +40,8 @@ ACTS: dict[str, tuple[str, str]] = {
     "normal": ("Label normal", "Their type and mask are removed"),
     "retire": ("Retire", "They no longer count; Undo restores them"),
 }
-# As `answers.BUTTONS_JS`, with the ids of the ticked images and the person's name; ticking shows the buttons.
-GRID_JS = f"""
-const ticked = () => [...element.querySelectorAll('.tick:checked')].map((box) => box.value);
-element.addEventListener('click', (event) => {{
-  const button = event.target.closest('[data-act]');
-  if (!button || !element.contains(button)) return;
-  event.preventDefault();
-  trigger('act', {{ ...button.dataset, ids: ticked(), who: {WHO_JS} }});
-}});
-element.addEventListener('change', (event) => {{
-  const {{ target }} = event, boxes = element.querySelectorAll('.tick');
-  if (target.matches('.tick-all')) for (const box of boxes) box.checked = target.checked;
-  const number = ticked().length, bar = element.querySelector('.ticked');
-  if (!bar) return;
-  bar.classList.toggle('open', number > 0);
-  bar.querySelector('strong').textContent = `${{number}} ticked`;
-}});
-"""
+
+GRID_JS = "exdd.gallery(element, (asked) => trigger('act', asked));"
 
 
 class Gallery:
@@ -69,7 +53,9 @@ class Gallery:
             self.title = answers.markup()
             self._build_filters()
             self.note = answers.note()
-            self.grid = answers.markup(elem_id="gallery", js_on_load=GRID_JS)
+            self.grid = answers.markup(
+                elem_id="gallery", js_on_load="exdd.gallery(element, (asked) => trigger('act', asked));"
+            )
         self.page = gr.State(0)
         self.kept = gr.Textbox(visible=False)  # KEPT_JS fills it in
         self.filters = [self.split, self.label, self.type]
@@ -159,6 +145,7 @@ def _gallery_html(rows: list[ImageRow], passing: int, info: DatasetInfo, page: i
         head
         + _acts_html(len(rows))
         + f'<div class="gallery">{"".join(_thumbnail_html(row, info.state) for row in rows)}</div>'
+        + '<p class="aside">Keys: arrows go from image to image, Space ticks, Enter opens.</p>'
     )
 
 
@@ -175,10 +162,12 @@ def _acts_html(shown: int) -> str:
 def _thumbnail_html(row: ImageRow, state: int) -> str:
     name = row.id.removeprefix(f"{row.dataset}/")
     tail = "/".join(PurePosixPath(name).parts[-2:])
-    tick = f'<input type="checkbox" class="tick" value="{text(row.id)}" aria-label="Tick {text(name)}">'
+    id = text(row.id)
+    tick = f'<input type="checkbox" class="tick" value="{id}" data-id="{id}" aria-label="Tick {text(name)}">'
     return (
         f'<div class="thumb-cell">{tick}'
-        f'<a class="thumb" href="{html.inspect_url(row.id)}" title="{text(name)}, {row.width} x {row.height}">'
+        f'<a class="thumb" tabindex="-1" href="{html.inspect_url(row.id)}" '
+        f'title="{text(name)}, {row.width} x {row.height}">'
         f'<img loading="lazy" src="{html.thumbnail_url(row.id)}&amp;state={state}" alt="{text(name)}">'
         f'<span class="thumb-name"><bdi>{text(tail)}</bdi></span>'
         f'<span class="thumb-label {row.label}">{text(row.defect_type or row.label)} · {text(row.split)}</span>'

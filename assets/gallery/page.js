@@ -1,0 +1,36 @@
+// The pictures of the Data page: one stop of the Tab key, Space ticks, Enter opens. What is ticked shows the buttons of
+// what can be done with it. Knows .tick and .thumb, which Gradio fills in anew. Does not know what the buttons do.
+
+import { roving } from "../shared/roving.js";
+import { knownName } from "../shared/who.js";
+
+/**
+ * Called by Gradio once the component stands.
+ * @param {HTMLElement} element
+ * @param {(asked: object) => void} ask with the data of a button, the ids of what is ticked, and who asks
+ */
+export function start(element, ask) {
+  const boxes = () => /** @type {HTMLInputElement[]} */ ([...element.querySelectorAll(".tick")]);
+  const ticked = () => boxes().filter((box) => box.checked);
+  const stop = roving(element, ".tick");
+  new MutationObserver(stop).observe(element, { childList: true, subtree: true });
+  stop();
+  element.addEventListener("keydown", ({ key, target }) => {
+    if (key !== "Enter" || !(target instanceof Element) || !target.matches(".tick")) return;
+    const link = target.parentElement?.querySelector(".thumb");
+    if (link instanceof HTMLElement) link.click();
+  });
+  element.addEventListener("click", (event) => {
+    const button = event.target instanceof Element && event.target.closest("[data-act]");
+    if (!(button instanceof HTMLElement)) return;
+    event.preventDefault();
+    ask({ ...button.dataset, ids: ticked().map((box) => box.value), who: knownName() });
+  });
+  element.addEventListener("change", ({ target }) => {
+    if (target instanceof HTMLInputElement && target.matches(".tick-all"))
+      for (const box of boxes()) box.checked = target.checked;
+    const [bar, number] = [element.querySelector(".ticked"), ticked().length];
+    bar?.classList.toggle("open", number > 0);
+    bar?.querySelector("strong")?.replaceChildren(`${number} ticked`);
+  });
+}

@@ -28,7 +28,7 @@ from exdd_core.review import COLUMNS
 from exdd_core.workspace import Workspace, dataset_changes, decisions
 from exdd_core.workspace.imports import import_dataset
 from exdd_core.workspace.versions import activate_bank
-from tests.browser import SCREENSHOTS, SLOW, chosen, holding, opened, said, scored, serving, visiting
+from tests.browser import MOVED, SCREENSHOTS, SLOW, chosen, holding, opened, said, scored, serving, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -707,10 +707,16 @@ def test_a_defect_without_a_mask_is_outlined_by_hand_or_from_the_heatmap(
     workspace = Workspace.open(tmp_path / "workspace")
     id = chosen(workspace, "normal")[0]
     dataset_changes.relabel(workspace, [id], "defect", "Anna", "stain")
-    with serving(workspace) as address, visiting(browser, 1400, 900) as page:
+    with serving(workspace) as address, visiting(browser) as first, visiting(browser, 1400, 900) as page:
+        opened(first, address, chosen(workspace)[0])  # else nothing is found, which a line of its own says
         page.set_default_timeout(SLOW)
-        opened(page, address, id)
+        page.add_init_script(MOVED)
+        with holding(page, "picture"):
+            page.goto(f"{address}?image={quote(id, safe='')}")
+            page.locator(".vw-cover", has_text="Opening the image").wait_for()
+        scored(page)
         page.locator(".vw-wantsmask", has_text="no mask of it").wait_for()
+        assert page.evaluate("window.moved") < 0.01, page.evaluate("window.movers")
         assert page.locator(".vw-truthline").count() == 0
         page.screenshot(path=SCREENSHOTS / "inspect-wants-mask.png", full_page=True)
         page.keyboard.press("d")

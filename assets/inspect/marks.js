@@ -38,9 +38,10 @@ export function marksPane({ viewer, store }, panes, acts) {
   buttons[0].button.addEventListener("click", () => acts.start("missed"));
   buttons[1].button.addEventListener("click", () => acts.start("false_alarm"));
   const lines = find(viewer, ".vw-marks");
-  // A mark's line comes with the result: its room is kept from the start.
-  store.subscribe(["id", "marked"], ({ id, marked }) => {
-    lines.style.minHeight = id !== null && marked.has(id) ? "24px" : "";
+  // A line comes with the picture or the result: its room is kept from the start.
+  store.subscribe(["id", "byId", "marked"], ({ id, byId, marked }) => {
+    const hasLine = id !== null && (marked.has(id) || byId.get(id)?.lacks_mask);
+    lines.style.minHeight = hasLine ? "24px" : "";
   });
   store.subscribe(["picture", "pictured", "result", "values"], (state) => {
     if (isLoading(state)) return;

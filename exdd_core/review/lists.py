@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from exdd_core.datasets import incoming
+from exdd_core.datasets import DEFECT, incoming
 from exdd_core.datasets.tree import Tree, image_files
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
@@ -115,6 +115,7 @@ class Entry(NamedTuple):
     label: str
     defect_type: str
     ratio: float
+    lacks_mask: bool = False  # of its defect
 
 
 def entries_of(workspace: Workspace, key: str) -> list[Entry]:
@@ -127,8 +128,8 @@ def entries_of(workspace: Workspace, key: str) -> list[Entry]:
         ]
     found = image_windows.listed(workspace, image_windows.Which(workspace.dataset(dataset).name, split))
     return [
-        Entry(id, path, label, defect_type, width / height)
-        for id, path, label, defect_type, width, height in found
+        Entry(id, path, label, defect_type, width / height, label == DEFECT and not has_mask)
+        for id, path, label, defect_type, width, height, has_mask in found
     ]
 
 

@@ -1,5 +1,6 @@
-// A sentence over the page that goes by itself and can offer an Undo. It lies over neither words nor controls while
-// there is another place. Knows the class .st-toast and, where a page has one, dialog.st-dialog; knows no page.
+// A sentence over the page that goes by itself and can offer an Undo; and what keeps a box over the page where it lies
+// over neither words nor controls while there is another place. Knows the class .st-toast and, where a page has one,
+// dialog.st-dialog; knows no page.
 
 import { find, make } from "./dom.js";
 import { covered, freest, taken } from "./free_place.js";
@@ -9,6 +10,8 @@ import { withLinks } from "./parts.js";
 const EDGE = 16;
 const HEADER = 56;
 
+const isReached = (/** @type {Element} */ box) => box.matches(":hover, :focus-within");
+
 /**
  * @param {ParentNode} page
  * @param {(action: () => Promise<void>) => () => Promise<void>} attempt
@@ -17,28 +20,19 @@ export function toaster(page, attempt) {
   const box = find(page, ".st-toast");
   const dialog = /** @type {HTMLDialogElement | null} */ (page.querySelector("dialog.st-dialog"));
   const usual = box.parentElement;
-  const isReached = () => box.matches(":hover, :focus-within");
   let fading = 0;
   /** @param {number} lasting milliseconds; longer while it is pointed at or a key would press its button */
   const fade = (lasting) => {
     clearTimeout(fading);
     fading = window.setTimeout(() => {
-      if (isReached()) fade(1000);
+      if (isReached(box)) fade(1000);
       else box.hidden = true;
     }, lasting);
   };
-  const place = placer(box, () => (dialog?.open ? dialog : document.body));
-  const again = () => !box.hidden && !isReached() && place();
-  const watcher = watching(box, again); // it gives way to what opens where it lies
-  /** Once more while it is shown: the page may scroll. An Undo stays where somebody aims at it. */
-  const follow = () => {
-    if (box.hidden || !box.isConnected) return watcher.disconnect();
-    if (!button.isConnected) again();
-    setTimeout(follow, 250);
-  };
-
   const said = make("span", {});
   const button = make("button", { type: "button" }, "Undo");
+  // An Undo stays where somebody aims at it, also when the page scrolls.
+  const float = floater(box, dialog, () => button.isConnected);
   box.append(said);
 
   /** @param {string} words @param {() => unknown} [undo] @param {number} [lasting] milliseconds */
@@ -56,10 +50,32 @@ export function toaster(page, attempt) {
     if (!undo) button.remove();
     else if (!button.parentElement) box.append(button);
     box.style.paddingRight = undo ? "8px" : "16px";
-    if (!stays) place(wasHidden);
-    if (wasHidden) setTimeout(follow, 250);
-    watcher.observe(document.body, { subtree: true, attributeFilter: ["hidden", "open"] });
+    float(wasHidden, Boolean(stays));
     fade(lasting);
+  };
+}
+
+/**
+ * A function that puts a box of a fixed position where it covers least, unless it `stays`, and again while it is shown:
+ * when something opens where it lies and, unless it is held, when the page scrolls. `anew`: it was not shown until now.
+ * @param {HTMLElement} box
+ * @param {HTMLDialogElement | null} dialog
+ * @param {() => boolean} [isHeld]
+ */
+export function floater(box, dialog, isHeld = () => false) {
+  const place = placer(box, () => (dialog?.open ? dialog : document.body));
+  const isFloating = () => box.isConnected && !box.hidden && getComputedStyle(box).position === "fixed";
+  const again = () => isFloating() && !isReached(box) && place();
+  const watcher = watching(box, again);
+  const follow = () => {
+    if (!isFloating()) return watcher.disconnect();
+    if (!isHeld()) again();
+    setTimeout(follow, 250);
+  };
+  return (anew = false, stays = false) => {
+    if (!stays) place(anew);
+    if (anew) setTimeout(follow, 250);
+    watcher.observe(document.body, { subtree: true, attributeFilter: ["hidden", "open"] });
   };
 }
 

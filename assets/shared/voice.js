@@ -4,7 +4,7 @@
 import { find, make } from "./dom.js";
 import { withLinks } from "./parts.js";
 import { sentence } from "./server.js";
-import { toaster } from "./toast.js";
+import { floater, toaster } from "./toast.js";
 
 /** @typedef {"info" | "done" | "error"} Kind */
 const ICONS = { info: "i", done: "✓", error: "!" };
@@ -35,6 +35,7 @@ export function voice(page) {
   const usual = make("span", { hidden: true });
   message.before(usual);
   const dialog = /** @type {HTMLDialogElement | null} */ (page.querySelector("dialog.st-dialog"));
+  const float = floater(message, dialog);
   dialog?.addEventListener("close", () => {
     if (usual.nextSibling === message) return;
     usual.after(message);
@@ -47,13 +48,16 @@ export function voice(page) {
    * @param {boolean} [over] whether it lies over the page, which it does not move: nobody pressed anything for it
    */
   const say = (words, kind = "error", over = false) => {
+    const isNew = message.hidden || !message.classList.contains("st-over");
     message.classList.toggle("st-over", over);
+    message.style.transform = "";
     // An open dialog covers the page.
     const inside = dialog?.open && dialog.querySelector(".st-inside");
     if (inside) inside.prepend(message);
     else usual.after(message);
     message.hidden = !words.length;
     message.replaceChildren(words.length ? note(words, kind, () => say("")) : "");
+    if (over) float(isNew);
   };
 
   /**

@@ -31,7 +31,7 @@ import { editName } from "../shared/renaming.js";
 const TITLES = ["", "Prompt", "Tags", "Painted", "Accepted", "Rejected", "Pending", "Rate", "Quality", ""];
 /** @type {Record<string, string>} */
 const HELP = {
-  Made: "Candidates, including deleted ones; a draft counts once it is kept",
+  Painted: "Candidates, including deleted ones; a draft counts once it is kept",
   Rate: "Share accepted of those decided, with its 95 % interval",
   Quality: "Mean of the measures' lights: green 1, amber 0.5, red 0",
 };

@@ -58,17 +58,17 @@ export const unscoredWords = (all, dots) =>
     ? ` ${all - dots.length} of ${all} images ${all === 1 ? "is" : "are"} not scored and not counted.`
     : "";
 
+/** Images from which on one says something of all of them. */
+const SEVERAL = 3;
+
 /**
- * What the threshold in force is blind to, or "".
- * @param {Tally} counts
+ * What the threshold in force is blind to, or "": said of several known defects, or of all that a list has.
+ * @param {Tally} counts @param {boolean} isWhole whether all images of the list are scored
  */
-export const blindness = ({ found, defects }) =>
-  defects && !found
+export const blindness = ({ found, defects }, isWhole) =>
+  defects && !found && (isWhole || defects >= SEVERAL)
     ? `At its threshold, this bank finds 0 of ${defects} known defects; set another one.`
     : "";
-
-/** Images of unknown truth from which on "all above the threshold" says something. */
-const SEVERAL = 3;
 
 /**
  * That all images of a list whose truth nobody knows lie above the threshold, as those of another product do; or "".

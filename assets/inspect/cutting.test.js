@@ -35,8 +35,14 @@ test("values are those of the version, whatever threshold they were judged by", 
     [0.25, 0.4, 1],
   );
   assert.equal(tallyWords(tally(dots, 0.3)), "finds 2 of 2 known defects, 0 false alarms among 1 normal");
-  assert.equal(blindness(tally(dots, 0.3)), "");
-  assert.match(blindness(tally(dots, 1)), /finds 0 of 2 known defects; set another one/);
+  assert.equal(blindness(tally(dots, 0.3), true), "");
+  assert.match(blindness(tally(dots, 1), true), /finds 0 of 2 known defects; set another one/);
+});
+
+test("of a few of the defects nothing is said before all images are scored", () => {
+  const at = { found: 0, defects: 2, alarms: 0, normals: 1, above: 0, all: 3 };
+  assert.equal(blindness(at, false), "");
+  assert.match(blindness({ ...at, defects: 3 }, false), /finds 0 of 3 known defects/);
 });
 
 test("a place on the slider is a threshold, and back", () => {

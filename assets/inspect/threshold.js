@@ -48,7 +48,7 @@ export function thresholdPane(inspect) {
     if (menu.open) parts.show(state, wanted.value, "");
     const at = state.threshold?.value ?? 1;
     const dots = dotsOf(state, at);
-    const blind = blindness(tally(dots, at));
+    const blind = blindness(tally(dots, at), dots.length === state.images.length);
     const words = blind ? blind + unscoredWords(state.images.length, dots) : strangeness(dots, at);
     const box = find(viewer, ".vw-blind");
     box.hidden = !words;

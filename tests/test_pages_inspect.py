@@ -738,7 +738,13 @@ def test_a_defect_without_a_mask_is_outlined_by_hand_or_from_the_heatmap(
         assert row.mask is not None
         mask = read_mask(row.mask, (row.height, row.width))
         assert mask[row.height // 2, row.width // 2] and mask.mean() < 0.2
+        with holding(page, "picture"):
+            page.reload()
+            page.locator(".vw-cover", has_text="Opening the image").wait_for()
+        line.wait_for()
+        assert page.evaluate("window.moved") < 0.01, page.evaluate("window.movers")
         page.screenshot(path=SCREENSHOTS / "inspect-outlined.png", full_page=True)
+        scored(page)
         page.keyboard.press("u")
         page.locator(".vw-wantsmask").wait_for()
         assert outlining.wanted(workspace, id) and page.locator(".vw-truthline").count() == 0

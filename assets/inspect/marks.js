@@ -40,7 +40,7 @@ export function marksPane({ viewer, store }, panes, acts) {
   const lines = find(viewer, ".vw-marks");
   // A line comes with the picture or the result: its room is kept from the start.
   store.subscribe(["id", "byId", "marked"], ({ id, byId, marked }) => {
-    const hasLine = id !== null && (marked.has(id) || byId.get(id)?.lacks_mask);
+    const hasLine = id !== null && (marked.has(id) || byId.get(id)?.mask_noted);
     lines.style.minHeight = hasLine ? "24px" : "";
   });
   store.subscribe(["picture", "pictured", "result", "values"], (state) => {

@@ -19,8 +19,8 @@
  * @typedef {Record<Method, Side> & { stale: boolean }} Row
  *
  * An image of the list. label: the truth, empty where it is unknown; type: of its defect; ratio: width by
- * height; lacks_mask: it has a defect and no mask of it.
- * @typedef {{ id: string, name: string, label: string | null, type: string, ratio: number, lacks_mask?: boolean }} Entry
+ * height; mask_noted: a line says that its defect has no mask, or who drew it.
+ * @typedef {{ id: string, name: string, label: string | null, type: string, ratio: number, mask_noted?: boolean }} Entry
  *
  * How a verdict is drawn and worded, and what it is against the truth.
  * @typedef {"normal" | "defect" | "doubt" | "wrong" | "unknown"} Kind

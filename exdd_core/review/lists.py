@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Container, Sequence
 from contextlib import suppress
@@ -24,13 +25,14 @@ from exdd_core.errors import BadInput
 from exdd_core.formats import FORMATS_TEXT, is_system_file
 from exdd_core.images import probe
 from exdd_core.sentences import count
-from exdd_core.workspace import image_windows
+from exdd_core.workspace import image_windows, imports
 
 if TYPE_CHECKING:
     from exdd_core.workspace import ImageRow, Workspace
 
 FOLDERS_KEPT = 5  # folders outside the workspace that are remembered, the latest first
 FOLDERS = "inspect_folders"  # the setting that remembers them
+DRAWN = re.compile(rf"{imports.WRITTEN}/\d+/")  # where masks lie that a state of the data set brought
 UPLOADS = "uploads"  # the key of the list of uploaded files
 NAME = 200  # bytes in the name of an uploaded file; file systems take 255
 
@@ -115,7 +117,7 @@ class Entry(NamedTuple):
     label: str
     defect_type: str
     ratio: float
-    lacks_mask: bool = False  # of its defect
+    mask_noted: bool = False  # a line says that its defect has no mask, or who drew it
 
 
 def entries_of(workspace: Workspace, key: str) -> list[Entry]:
@@ -128,8 +130,10 @@ def entries_of(workspace: Workspace, key: str) -> list[Entry]:
         ]
     found = image_windows.listed(workspace, image_windows.Which(workspace.dataset(dataset).name, split))
     return [
-        Entry(id, path, label, defect_type, width / height, label == DEFECT and not has_mask)
-        for id, path, label, defect_type, width, height, has_mask in found
+        Entry(
+            id, path, label, kind, width / height, label == DEFECT and (not mask or bool(DRAWN.match(mask)))
+        )
+        for id, path, label, kind, width, height, mask in found
     ]
 
 

@@ -47,10 +47,10 @@ def window(workspace: Workspace, which: Which, start: int, limit: int) -> list[I
     return workspace.image_rows(which.dataset, rows)
 
 
-def listed(workspace: Workspace, which: Which) -> list[tuple[str, str, str, str, int, int, int]]:
-    """Id, path in the data set, label, type, width, height and whether there is a mask of all, in natural order."""
+def listed(workspace: Workspace, which: Which) -> list[tuple[str, str, str, str, int, int, str]]:
+    """Id, path in the data set, label, type, width, height and mask ("" for none) of all, in natural order."""
     where, values = which.condition()
-    fields = "id, path, label, defect_type, width, height, mask is not null"
+    fields = "id, path, label, defect_type, width, height, coalesce(mask, '')"
     query = f"select {fields} from images where {where} order by place"
     with workspace.reading() as db:
         return db.execute(query, values).fetchall()

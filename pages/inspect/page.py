@@ -153,7 +153,7 @@ def rows(review: Review, asked: questions.Images) -> Answer:
 
 def _entry(image: Entry) -> Answer:
     known = {"id": image.id, "name": image.name, "label": image.label, "type": image.defect_type}
-    return known | {"ratio": image.ratio, "lacks_mask": image.lacks_mask}
+    return known | {"ratio": image.ratio, "mask_noted": image.mask_noted}
 
 
 def add_files(review: Review, asked: questions.AddFiles) -> Answer:

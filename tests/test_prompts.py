@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +32,21 @@ def test_a_template_becomes_every_one_of_its_prompts():
     assert set(templates.every(TEMPLATE)) == expected == set(templates.expand(TEMPLATE, 100, 0))
     assert templates.every("{a|a|b} spot") == ["a spot", "b spot"]
     assert templates.every("50 % | white_marks :: $5") == ["50 % | white_marks :: $5"]
+
+
+# The first prompts of a program: what pyparsing finds out with these it keeps.
+AT_ONCE = """
+from concurrent.futures import ThreadPoolExecutor
+import dynamicprompts.generators
+from exdd_core.synthesis import templates
+with ThreadPoolExecutor(8) as threads:
+    print(*list(threads.map(lambda seed: templates.expand("{copper|steel} pits", 1, seed)[0], range(400)))[:3])
+"""
+
+
+def test_several_threads_may_read_templates_at_once():
+    ended = subprocess.run([sys.executable, "-c", AT_ONCE], capture_output=True, text=True)
+    assert ended.returncode == 0 and ended.stdout.count("pits") == 3, ended.stderr
 
 
 def test_the_ith_prompt_depends_on_its_own_seed_alone():

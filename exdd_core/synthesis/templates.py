@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator
 
 from exdd_core.errors import BadInput
@@ -101,10 +102,15 @@ def check(template: str) -> str:
     return template
 
 
+# pyparsing tries how many arguments an action takes; where two threads try at once, it refuses any prompt.
+_reading = threading.Lock()
+
+
 def _generated(template: str, generate: Callable[[], Iterable[str]]) -> list[str]:
     """The prompts that `generate()` yields, without extra spaces. Raises `BadInput` for all its exceptions."""
     try:
-        found = [squeezed(text) for text in generate()]
+        with _reading:
+            found = [squeezed(text) for text in generate()]
     except RecursionError:
         raise BadInput("The braces of this prompt are nested too deeply; use fewer levels.") from None
     except Exception as error:  # pyparsing's, KeyError, ValueError

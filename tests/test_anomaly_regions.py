@@ -12,7 +12,13 @@ from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 
 from exdd_core import cli
-from exdd_core.detector.anomaly_regions import RegionRules, on_image, pixels_above, regions_above
+from exdd_core.detector.anomaly_regions import (
+    RegionRules,
+    on_image,
+    pixels_above,
+    regions_above,
+    regions_of_image,
+)
 from exdd_core.errors import BadInput
 from exdd_core.evaluation.regions import region_counts, summed
 from exdd_core.geometry import Size
@@ -87,6 +93,17 @@ def test_a_region_in_pixels_of_its_image() -> None:
     assert (wide.box, wide.area) == ((10, 0, 30, 10), 200)
     edge = regions_above(drawn("9...", "....", "....", "...."), 0.5)[0]  # in the letterbox alone
     assert on_image(edge, Size(4, 4, keep_aspect=True), (20, 40)).box == (0, 0, 10, 1)
+
+
+def test_a_region_never_reaches_into_the_border_of_a_letterbox() -> None:
+    size, shape = Size(4, 4, keep_aspect=True), (20, 40)  # the image fills rows 1 and 2 of the model's input
+    scores = np.zeros((2, 2), np.float32)
+    high = 10 * drawn("9...", "9...", "9...", "9..8")
+    found = regions_of_image(high, scores, RegionRules(), size, shape, True)
+    assert [(r.box, r.area, r.peak) for r in found] == [((0, 0, 10, 20), 200, 9)]
+    border = 10 * drawn("9...", "....", "....", "....")
+    assert regions_of_image(border, scores, RegionRules(), size, shape, False) == []
+    assert [r.area for r in regions_of_image(border, scores, RegionRules(), size, shape, True)] == [200]
 
 
 def test_counts_by_hand() -> None:

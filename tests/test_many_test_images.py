@@ -53,6 +53,14 @@ def test_of_an_unknown_mask_no_pixel_counts_and_of_others_those_in_the_region() 
     assert [one.all() for one in Counted(SIZE, [], known, None).take([2, 1])] == [True, False]
 
 
+def test_the_border_of_a_letterbox_does_not_count() -> None:
+    boxed, shapes = Size(14, 12, keep_aspect=True), [(6, 14), (12, 14), (12, 7)]
+    wide, full, tall = Counted(boxed, shapes, np.ones(3, bool), None)
+    assert full.all() and wide.sum() == 6 * 14 and wide[3:9].all() and tall.sum() == 12 * 7
+    tall_again, none = Counted(boxed, shapes, np.array([True, False, True]), None).take([2, 1])
+    assert np.array_equal(tall_again, tall) and not none.any()
+
+
 def test_figures_of_stored_masks_are_those_of_arrays() -> None:
     rng = np.random.default_rng(0)
     masks = np.zeros((8, 12, 14), bool)

@@ -101,10 +101,14 @@ def regions_of_image(
     """The regions of an image in pixels of it, the highest peak first.
 
     shown: its map at the model's size on the scale of its score (`anomaly_map.on_scale_of_score`), 1 being the
-    threshold. scores: of its patches, float (h, w), -inf for those that do not count. shape: (H, W) of the image. A
-    defect has at least one region: where every one is too small to count, the patch with the highest score.
+    threshold. scores: of its patches, float (h, w), -inf for those that do not count. shape: (H, W) of the image. What
+    lies in the border of a letterbox is part of no region. A defect has at least one region: where every one is too
+    small to count, the patch with the highest score.
     """
-    found = [on_image(region, size, shape) for region in regions_above(shown, 1.0, rules)]
+    left, top, width, height = frame(size, shape)
+    within = np.full_like(shown, -np.inf)  # the border of a letterbox repeats the edge of its image
+    within[top : top + height, left : left + width] = shown[top : top + height, left : left + width]
+    found = [on_image(region, size, shape) for region in regions_above(within, 1.0, rules)]
     if found or not is_defect:
         return found
     row, column = np.unravel_index(int(scores.argmax()), scores.shape)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from exdd_core.geometry import Size
+from exdd_core.geometry import Size, frame
 from exdd_core.region import HALF, Region
 from exdd_core.spill import array_or_spill
 
@@ -63,27 +63,31 @@ class Masks(_Pixels):
 class Counted(_Pixels):
     """The pixels of n images that pixel figures count, bool (height, width) each: those in the region of interest.
 
-    Of an image whose mask is not known no pixel counts.
+    The border of a letterbox does not count, and of an image whose mask is not known no pixel does.
     """
 
     def __init__(
         self, size: Size, shapes: Sequence[tuple[int, int]], known: np.ndarray, region: Region | None
     ):
-        """shapes: (H, W) of every image; looked at where there is a region. known: bool (n,)."""
+        """shapes: (H, W) of every image; may be empty without a region and a letterbox. known: bool (n,)."""
         self._size, self._shapes, self._known, self._region = size, shapes, known, region
 
     def __len__(self) -> int:
         return len(self._known)
 
     def __getitem__(self, number):
+        counted = np.zeros((self._size.height, self._size.width), bool)
         if not self._known[number]:
-            return np.zeros((self._size.height, self._size.width), bool)
-        if self._region is None:
-            return np.ones((self._size.height, self._size.width), bool)
-        return self._region.share(self._size, self._shapes[number]) >= HALF
+            return counted
+        if self._region is not None:
+            return self._region.share(self._size, self._shapes[number]) >= HALF
+        shape = self._shapes[number] if self._size.keep_aspect else counted.shape
+        left, top, width, height = frame(self._size, shape)
+        counted[top : top + height, left : left + width] = True
+        return counted
 
     def take(self, numbers: Sequence[int] | np.ndarray) -> Counted:
         """Those of the images with these numbers."""
         at = np.asarray(numbers, int)
-        shapes = [self._shapes[i] for i in at] if self._region is not None else self._shapes
+        shapes = [self._shapes[i] for i in at] if self._shapes else self._shapes
         return Counted(self._size, shapes, self._known[at], self._region)

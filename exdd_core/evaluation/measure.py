@@ -18,6 +18,7 @@ from exdd_core.detector import Detector
 from exdd_core.detector.anomaly_regions import RegionRules
 from exdd_core.detector.feature_cache import FeatureCache
 from exdd_core.detector.inspection import probability
+from exdd_core.detector.patches import covered
 from exdd_core.errors import BadInput
 from exdd_core.evaluation import resampling
 from exdd_core.evaluation.account import account
@@ -35,6 +36,7 @@ from exdd_core.evaluation.test_images import (
 )
 from exdd_core.measurements import Account, FiguresWithMasks, MaskCounts
 from exdd_core.progress import Progress
+from exdd_core.region import HALF
 from exdd_core.spill import Spill, array_or_spill
 
 MAPS_IN_MEMORY = 1 << 30  # bytes of anomaly maps that are held in memory
@@ -230,6 +232,8 @@ def _score(
             likely = probability(of_patches, odds[number])
             if likely is not None and read.known[image]:
                 which = inside.get("inside", ...)
+                if which is ... and read.counted is not None:
+                    which = covered(read.counted[image], of_patches.shape) >= HALF
                 tallies[number] += resampling.tally(likely[which], patches.on_defect[image][which])
         progress.advance()
     return _Scored(scores, maps, tallies)

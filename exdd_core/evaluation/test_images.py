@@ -141,8 +141,9 @@ def read_images(
             inside = mask if region is None else mask & region.at(mask.shape)
             masks.write(i, images.resize_mask(inside, size))
     counted = None
-    if region is not None or not known.all():
-        shapes = [] if region is None else [images.probe(r.path)[::-1] for r in rows]
+    differ = region is not None or size.keep_aspect  # in which pixels count
+    if differ or not known.all():
+        shapes = [images.probe(r.path)[::-1] for r in rows] if differ else []
         counted = Counted(size, shapes, known, region)
     patches = patch_set(backbone, training, size, progress, settings.read, region, cache)
     return TestImages(patches, masks, labels, known, counted)

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import Image
 
-from exdd_core import pixels
+from exdd_core import file_tags, pixels
 from exdd_core.errors import BadInput
 from exdd_core.formats import FORMATS, HEAD, format_of
 from exdd_core.pixels import Source
@@ -56,21 +56,20 @@ def _identify(stream: io.BufferedIOBase, label: str) -> Image.Image:
             raise pixels.too_large(label) from None
         except Exception:  # the parsers of formats raise many kinds of errors for broken headers
             stream.seek(0)
-            known = format_of(stream.read(HEAD)) in FORMATS
-            raise (pixels.damaged if known else pixels.unknown)(label) from None
+            kind = format_of(stream.read(HEAD))
+            raise (pixels.damaged(label, kind) if kind in FORMATS else pixels.unknown(label)) from None
 
 
 def orientation_of(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8, that is still to be applied; 1 where it cannot be read."""
-    if image.format == "TIFF":  # Pillow applies it to TIFF images itself
+    """The EXIF orientation, 1 to 8, that is still to be applied to an image that was not decoded yet."""
+    stream = getattr(image, "fp", None)
+    if image.format == "TIFF" or stream is None:  # Pillow applies it to TIFF images itself
         return 1
-    if image.format == "PNG" and "exif" not in image.info:  # getexif would decode all pixels first
-        return 1
+    before = stream.tell()
     try:
-        value = int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # malformed EXIF data do not make the pixels unreadable
-        return 1
-    return value if value in TURNS else 1
+        return file_tags.orientation(stream)
+    finally:
+        stream.seek(before)
 
 
 def decode(image: Image.Image, label: str) -> Image.Image:
@@ -82,7 +81,7 @@ def decode(image: Image.Image, label: str) -> Image.Image:
     except MemoryError:
         raise
     except Exception:  # decoders raise OSError, SyntaxError, ValueError, struct.error and others for damage
-        raise pixels.damaged(label) from None
+        raise pixels.damaged(label, image.format) from None
 
 
 def is_deep(image: Image.Image) -> bool:

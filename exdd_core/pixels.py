@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from exdd_core import files, formats
+from exdd_core import file_tags, files, formats
 from exdd_core.depth import HIGHEST, Depth, guess
 from exdd_core.errors import BadInput
 from exdd_core.geometry import MIN_SIDE, turned
@@ -25,7 +25,7 @@ MAX_BYTES = 256 * 2**20
 MAX_PIXELS = 80_000_000
 MAX_SIDE = 1_000_000  # of the PNG files that OpenCV reads
 TWELVE_BIT = 4095
-ORIENTATION, PHOTOMETRIC = 0x0112, 0x0106  # tags of EXIF data and TIFF files
+SEPARATE = 2  # how TIFF calls colours that are stored one after another
 LAB = (8, 9, 10)  # photometric interpretations that OpenCV takes for RGB
 
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # a sentence says what is wrong with a file
@@ -89,7 +89,13 @@ def unknown(label: str) -> BadInput:
     )
 
 
-def damaged(label: str) -> BadInput:
+def damaged(label: str, kind: str | None = None) -> BadInput:
+    """The error for a file that cannot be decoded. kind: its format."""
+    if kind == "TIFF":  # whose kinds of numbers and compression are too many to read all
+        return BadInput(
+            f"{label} is damaged or incomplete, or a kind of TIFF that cannot be read; copy it again from its "
+            "source, or save it as PNG with 8 or 16 bits per channel."
+        )
     return BadInput(f"{label} is damaged or incomplete; copy it again from its source.")
 
 
@@ -107,7 +113,7 @@ def values_of(source: Source, label: str) -> np.ndarray:
     if kind == "PNG" and len(content) > 24:  # which promises most in fewest bytes
         width, height = struct.unpack(">II", content[16:24])
         require_size(width, height, label)
-    if kind == "TIFF" and _tag(content, "<" if content[:2] == b"II" else ">", PHOTOMETRIC) in LAB:
+    if kind == "TIFF" and file_tags.tag(io.BytesIO(content), file_tags.PHOTOMETRIC) in LAB:
         raise BadInput(f"{label} has L*a*b* colours; save it in greyscale or RGB.")
     if kind == "PPM":
         content += b"\n"  # OpenCV wants something after the last number
@@ -116,16 +122,19 @@ def values_of(source: Source, label: str) -> np.ndarray:
     except cv2.error:
         raise too_large(label) from None
     if stored is None or stored.shape[2:] not in ((), (3,), (4,)):
-        raise damaged(label)
+        raise damaged(label, kind)
     require_size(stored.shape[1], stored.shape[0], label)
     stored = _whole_numbers(stored, label)
+    if kind == "TIFF" and stored.ndim == 3 and stored.dtype == np.uint16:
+        _require_interleaved(content, label)
     if kind == "PPM" and stored.dtype == np.uint8 and (white := _white(content)) < 255:
         stored = np.rint(np.minimum(stored, white) * (255 / white)).astype(np.uint8)
     if kind == "PNG" and stored.ndim == 2 and (seen_through := _transparent_grey(content)) is not None:
         stored = np.where(stored == seen_through, 0, stored).astype(stored.dtype)
     if stored.ndim == 3 and stored.shape[2] == 4:
         stored = _on_black(stored, multiplied=kind == "TIFF")
-    upright = stored if kind == "TIFF" else turned(stored, _orientation(content))  # OpenCV turns TIFF itself
+    turn = 1 if kind == "TIFF" else file_tags.orientation(io.BytesIO(content))  # OpenCV turns TIFF itself
+    upright = turned(stored, turn)
     upright = np.ascontiguousarray(upright)
     return upright if upright.ndim == 2 else cv2.cvtColor(upright, cv2.COLOR_BGR2RGB)
 
@@ -158,9 +167,20 @@ def _whole_numbers(stored: np.ndarray, label: str) -> np.ndarray:
         raise BadInput(f"{label} contains floating-point values; save it with 8 or 16 bits per channel.")
     if stored.dtype in (np.uint8, np.uint16):
         return stored
-    if stored.min() < 0 or stored.max() > HIGHEST:
+    if stored.min() < 0:
+        raise BadInput(f"{label} has negative values; save it with 8 or 16 bits per channel, without a sign.")
+    if stored.max() > HIGHEST:
         raise BadInput(f"{label} has more than 16 bits per pixel; save it with 8 or 16 bits.")
-    return stored.astype(np.uint16)
+    return stored.astype(np.uint8 if stored.dtype == np.int8 else np.uint16)
+
+
+def _require_interleaved(content: bytes, label: str) -> None:
+    """Refuse a TIFF file that holds its colours one after another, which OpenCV mixes up if they have 16 bits."""
+    if file_tags.tag(io.BytesIO(content), file_tags.PLANES) == SEPARATE:
+        raise BadInput(
+            f"{label} has 16 bits per channel and stores each colour as a plane of its own; save it with the colours "
+            "of a pixel together, or as PNG."
+        )
 
 
 def _on_black(stored: np.ndarray, multiplied: bool) -> np.ndarray:
@@ -185,29 +205,3 @@ def _white(content: bytes) -> int:
     blank = rb"(?:\s|#[^\n]*\n)+"
     header = re.match(rb"P[2356]" + (blank + rb"\d+") * 2 + blank + rb"(\d{1,5})\s", content)
     return max(1, int(header[1])) if header else 255
-
-
-def _orientation(content: bytes) -> int:
-    """The EXIF orientation, 1 to 8, in the bytes of a JPEG, PNG or WebP file; 1 where there is none."""
-    for order, header in (("<", b"II*\0"), (">", b"MM\0*")):
-        at = content.find(header)
-        while at >= 0:
-            before = content[max(0, at - 8) : at]
-            if before.endswith((b"Exif\0\0", b"eXIf")) or before.startswith(b"EXIF"):
-                return _tag(content[at:], order, ORIENTATION)
-            at = content.find(header, at + 1)
-    return 1
-
-
-def _tag(exif: bytes, order: str, wanted: int) -> int:
-    """The value of a tag in the first directory of EXIF data or a TIFF file; 1 where it lacks. order: "<" or ">", of
-    bytes."""
-    try:
-        (start,) = struct.unpack_from(f"{order}I", exif, 4)
-        (count,) = struct.unpack_from(f"{order}H", exif, start)
-        entries = (
-            struct.unpack_from(f"{order}HHIH", exif, start + 2 + 12 * number) for number in range(count)
-        )
-        return next((value for name, _, _, value in entries if name == wanted), 1)
-    except struct.error:  # malformed EXIF data do not make the pixels unreadable
-        return 1

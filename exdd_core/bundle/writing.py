@@ -43,6 +43,7 @@ PROGRAM = (
     *(
         "__init__.py",
         "errors.py",
+        "file_tags.py",
         "files.py",
         "formats.py",
         "geometry.py",

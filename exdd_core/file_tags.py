@@ -1,0 +1,93 @@
+"""Finds tags in image files: the EXIF orientation of JPEG, PNG and WebP files, and the tags of TIFF files.
+
+Whoever looks at a header and whoever decodes pixels ask here, so both turn an image alike. The EXIF data of previews
+and of further images in a file are not the image's own. Knows the structure of these files. Does not know pixels.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO
+
+ORIENTATION, PHOTOMETRIC, PLANES = 0x0112, 0x0106, 0x011C
+LARGEST = 1 << 20  # bytes of EXIF data that are read
+MOST = 100_000  # pieces of a file that are looked at; a PNG file of 256 MB has some 30,000
+_NUMBERS = {1: "B", 3: "H", 4: "I", 16: "Q"}  # kinds of whole numbers in TIFF, as `struct` names them
+_START_OF_SCAN, _END, _APP1 = 0xDA, 0xD9, 0xE1
+
+
+def orientation(stream: BinaryIO) -> int:
+    """The EXIF orientation, 1 to 8, of a JPEG, PNG or WebP file; 1 where there is none, and for other files."""
+    stream.seek(0)
+    head = stream.read(12)
+    if head[:3] == b"\xff\xd8\xff":
+        pieces, wanted = _segments(stream), b"\xe1"
+    elif head[:8] == b"\x89PNG\r\n\x1a\n":
+        pieces, wanted = _chunks(stream, 8, ">I4s", 4), b"eXIf"
+    elif head[:4] == b"RIFF" and head[8:] == b"WEBP":
+        pieces, wanted = _chunks(stream, 12, "<4sI", 0), b"EXIF"
+    else:
+        return 1
+    for kind, length in pieces:
+        if kind == wanted:
+            found = stream.read(max(0, min(length, LARGEST)))
+            if wanted != b"\xe1" or found.startswith(b"Exif\0\0"):
+                value = tag(io.BytesIO(found.removeprefix(b"Exif\0\0")), ORIENTATION)
+                return value if 1 <= value <= 8 else 1
+    return 1
+
+
+def tag(stream: BinaryIO, wanted: int) -> int:
+    """The value of a tag of one whole number in the first directory of a TIFF file, or of EXIF data; 1 where it lacks
+    or is damaged."""
+    try:
+        stream.seek(0)
+        head = stream.read(16)
+        order = {b"II": "<", b"MM": ">"}[head[:2]]
+        big = struct.unpack_from(f"{order}H", head, 2) == (43,)
+        (at,) = struct.unpack_from(f"{order}{'8xQ' if big else '4xI'}", head)
+        stream.seek(at)
+        entry = struct.Struct(f"{order}{'HHQ8s' if big else 'HHI4s'}")
+        (count,) = struct.unpack(f"{order}{'Q' if big else 'H'}", stream.read(8 if big else 2))
+        for _ in range(min(count, MOST)):
+            name, kind, _, value = entry.unpack(stream.read(entry.size))
+            if name == wanted:
+                return struct.unpack_from(f"{order}{_NUMBERS[kind]}", value)[0]
+    except (struct.error, KeyError, OSError, OverflowError, ValueError):
+        pass  # malformed tags do not make the pixels unreadable
+    return 1
+
+
+def _segments(stream: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """The markers of a JPEG file before its pixels, one byte each, and the length of what follows, which is read
+    next."""
+    at = 2
+    for _ in range(MOST):
+        stream.seek(at)
+        start = stream.read(4)
+        if len(start) < 4 or start[0] != 0xFF or start[1] in (_START_OF_SCAN, _END):
+            return
+        if start[1] == 0xFF:  # a byte that only fills
+            at += 1
+            continue
+        length = int.from_bytes(start[2:], "big")
+        yield start[1:2], length - 2
+        at += 2 + length
+
+
+def _chunks(stream: BinaryIO, at: int, header: str, after: int) -> Iterator[tuple[bytes, int]]:
+    """The names of the chunks of a PNG or WebP file, and the length of what follows, which is read next.
+
+    header: of a chunk, its length and name in either order. after: bytes between a chunk's content and the next chunk.
+    """
+    for _ in range(MOST):
+        stream.seek(at)
+        start = stream.read(8)
+        if len(start) < 8:
+            return
+        first, second = struct.unpack(header, start)
+        name, length = (first, second) if isinstance(first, bytes) else (second, first)
+        yield name, length
+        at += 8 + length + (after or length % 2)

@@ -1,0 +1,114 @@
+"""Orientations of files as headers and pixels tell them, and kinds of TIFF files that OpenCV would misread."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from exdd_core.errors import BadInput
+from exdd_core.file_tags import ORIENTATION, tag
+from exdd_core.images import exif_orientation, header, mask_values, probe, read_image, read_values
+
+PICTURE = np.arange(20 * 30 * 3, dtype=np.uint8).reshape(20, 30, 3)
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/" tiff:Orientation="6"/>'
+
+
+def exif(turn: int = 6, order: str = "<", kind: int = 3) -> bytes:
+    """EXIF data of one tag. kind: 3 is a short, 4 a long number."""
+    value = struct.pack(f"{order}{'HH' if kind == 3 else 'I'}", turn, *([0] if kind == 3 else []))
+    start = b"II*\0" if order == "<" else b"MM\0*"
+    return start + struct.pack(f"{order}IHHHI", 8, 1, ORIENTATION, kind, 1) + value + bytes(4)
+
+
+def saved(format: str) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(PICTURE).save(stream, format, lossless=True)
+    return stream.getvalue()
+
+
+def jpeg(marker: int, payload: bytes) -> bytes:
+    """A JPEG file with a further segment behind its first marker."""
+    whole = saved("JPEG")
+    return whole[:2] + struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload + whole[2:]
+
+
+def png(payload: bytes) -> bytes:
+    """A PNG file with EXIF data behind its pixels."""
+    whole, chunk = saved("PNG"), b"eXIf" + payload
+    return (
+        whole[:-12]
+        + struct.pack(">I", len(payload))
+        + chunk
+        + struct.pack(">I", zlib.crc32(chunk))
+        + whole[-12:]
+    )
+
+
+def webp(name: bytes, payload: bytes) -> bytes:
+    """A WebP file with metadata."""
+    stream = io.BytesIO()
+    Image.fromarray(PICTURE).save(stream, "WEBP", lossless=True, **{name.decode().strip().lower(): payload})
+    assert name in stream.getvalue()
+    return stream.getvalue()
+
+
+FILES = {
+    "short": (jpeg(0xE1, b"Exif\0\0" + exif()), 6),
+    "long of big bytes": (jpeg(0xE1, b"Exif\0\0" + exif(8, ">", 4)), 8),
+    "out of range": (jpeg(0xE1, b"Exif\0\0" + exif(9)), 1),
+    "XMP alone": (jpeg(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + XMP), 1),
+    "in a comment": (jpeg(0xFE, b"Exif\0\0" + exif()), 1),
+    "of a preview behind the image": (saved("JPEG") + jpeg(0xE1, b"Exif\0\0" + exif()), 1),
+    "PNG, behind the pixels": (png(exif()), 6),
+    "PNG, cut off": (png(exif()[:15]), 1),
+    "WebP": (webp(b"EXIF", exif(8)), 8),
+    "WebP, XMP alone": (webp(b"XMP ", XMP), 1),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_header_pixels_and_masks_are_turned_alike(name: str) -> None:
+    content, turn = FILES[name]
+    assert exif_orientation(content) == turn
+    shape = (20, 30) if turn == 1 else (30, 20)
+    assert probe(content)[::-1] == read_image(content).shape[:2] == mask_values(content).shape == shape
+
+
+def tiff(values: np.ndarray, **told: object) -> bytes:
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, values, **told)  # type: ignore[arg-type]
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_sixteen_bit_colours_in_planes_are_refused_instead_of_mixed_up(big: bool) -> None:
+    planes = np.ascontiguousarray(np.moveaxis(PICTURE, -1, 0))
+    told = {"photometric": "rgb", "planarconfig": "separate", "bigtiff": big}
+    np.testing.assert_array_equal(read_image(tiff(planes, **told)), PICTURE)
+    with pytest.raises(BadInput, match=r"plane of its own; save it with"):
+        read_image(tiff(planes.astype(np.uint16), **told))
+
+
+def test_signed_bytes_are_eight_bits() -> None:
+    content = tiff((PICTURE[..., 0] // 2).astype(np.int8))
+    assert not header(content).deep
+    np.testing.assert_array_equal(read_values(content), PICTURE[..., 0] // 2)
+    with pytest.raises(BadInput, match=r"negative values; save it"):
+        read_image(tiff(PICTURE[..., 0].astype(np.int16) - 9))
+
+
+def test_a_kind_of_tiff_that_cannot_be_read_is_not_called_damaged_alone() -> None:
+    for values in (PICTURE.astype(np.float64), PICTURE[..., 0].astype(np.float16)):
+        with pytest.raises(BadInput, match=r"kind of TIFF that cannot be read; .* save it as PNG"):
+            read_image(tiff(values))
+
+
+@pytest.mark.parametrize("content", [b"", b"II*\0", exif()[:12], b"MM\0+" + bytes([255] * 12), bytes(64)])
+def test_damaged_tags_are_no_tags(content: bytes) -> None:
+    assert tag(io.BytesIO(content), ORIENTATION) == 1

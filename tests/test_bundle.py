@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -19,7 +21,7 @@ import exdd_core
 from exdd_core import cli, picture
 from exdd_core.banks.building import build_bank
 from exdd_core.banks.detectors import load_detector
-from exdd_core.bundle import engines, importing, quantizing, scorer, writing
+from exdd_core.bundle import engines, importing, program, quantizing, scorer, writing
 from exdd_core.bundle.manifest import Cost, Figures
 from exdd_core.detector import openvino_engine
 from exdd_core.detector.patch_network import PatchNetwork
@@ -108,6 +110,26 @@ def test_the_same_verdicts_without_pytorch(bundle: Path, demo_workspace: Workspa
             np.subtract(r["box"], k.region.box) for r, k in zip(one["regions"], expected.regions, strict=True)
         ]
         assert np.abs([[0] * 4, *boxes]).max() <= 1
+
+
+def test_neither_a_name_nor_the_end_of_a_pipe_ends_the_program(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with zipfile.ZipFile(bundle) as archive:
+        names = [os.fsdecode(b"a\xff.png"), "b.png"]
+        for name in names:
+            (tmp_path / name).write_bytes(archive.read("golden/0.png"))
+    words = [str(bundle), *(str(tmp_path / name) for name in names)]
+    told = io.TextIOWrapper(io.BytesIO(), "utf-8", errors="strict")  # as where a locale is set
+    monkeypatch.setattr(sys, "stdout", told)
+    assert program.main(words) == 0
+    first, second = told.buffer.getvalue().decode().splitlines()
+    assert first.endswith("a\\udcff.png") and second.endswith("b.png")
+    reading, writing_end = os.pipe()
+    os.close(reading)
+    with open(writing_end, "w") as closed:
+        monkeypatch.setattr(sys, "stdout", closed)
+        assert program.main(words) == 0
 
 
 def test_a_damaged_network_is_refused_by_its_golden_images(bundle: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Knows the terminal. Does not know how a score is computed.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import math
 import os
@@ -36,6 +37,21 @@ def main(words: Sequence[str] | None = None, bundle: str | None = None) -> int:
     )
     parser.add_argument("--json", action="store_true", help="print one line of JSON for each image")
     options = parser.parse_args(words)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name of bytes that are no text is no reason to stop
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return _score(options, bundle or options.bundle)
+    except BrokenPipeError:  # the reader of the output has ended, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130
+
+
+def _score(options: argparse.Namespace, bundle: str) -> int:
+    """Print a line for each image; returns the exit code."""
     # Each image asks numpy for two small products. Threads of its OpenBLAS turn idly for longer than these take, on the
     # cores that the network computes on.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -43,7 +59,7 @@ def main(words: Sequence[str] | None = None, bundle: str | None = None) -> int:
     from exdd_core.bundle import scorer
 
     try:
-        opened = scorer.load(bundle or options.bundle, options.engine)
+        opened = scorer.load(bundle, options.engine)
     except BadInput as error:
         print(error, file=sys.stderr)
         return 2
@@ -55,7 +71,7 @@ def main(words: Sequence[str] | None = None, bundle: str | None = None) -> int:
             print(error, file=sys.stderr)
             code = 2
             continue
-        print(json.dumps(_told(path, made)) if options.json else _line(path, made))
+        print(json.dumps(_told(path, made)) if options.json else _line(path, made), flush=True)
     return code
 
 

@@ -54,6 +54,18 @@ def test_a_healthy_set(tmp_path: Path) -> None:
     assert "Every file can be read, and no images leak across the split." in text
 
 
+def test_a_part_on_both_sides_of_the_split_is_named(tmp_path: Path) -> None:
+    records = []
+    for n, group in enumerate(["part10", "part2", "part3"] * 2):
+        (tmp_path / f"{n}.png").write_bytes(encode_png(surface(n)))
+        side = "test" if n > 2 and group != "part3" else "train"
+        records.append(normal(f"{n}.png", side, group))
+    report = integrity.check(tmp_path, records)
+    assert report["torn"] == ["part2", "part10"] and not report["healthy"]
+    assert any("On both sides of the split: 2 parts (part2, part10)" in line for line in report["sentences"])
+    assert integrity.HEALTHY not in report["sentences"]
+
+
 def test_everything_that_is_wrong_is_named(tmp_path: Path) -> None:
     for n in range(5):
         (tmp_path / f"{n}.png").write_bytes(encode_png(surface(n)))

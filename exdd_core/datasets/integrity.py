@@ -17,7 +17,7 @@ import numpy as np
 from exdd_core.datasets.looks import Looks
 from exdd_core.datasets.manifests import SPLITS
 from exdd_core.datasets.near_duplicates import BITS, hash_of, near_duplicates
-from exdd_core.datasets.record import DEFECT, NORMAL, Record
+from exdd_core.datasets.record import DEFECT, NORMAL, Record, natural_key
 from exdd_core.datasets.report_sentences import many_small, problems_of, small_defects, summary
 from exdd_core.datasets.reports import Fault, MaskFaults, Report, Sizes, SourceReport
 from exdd_core.datasets.survey import Survey
@@ -61,6 +61,7 @@ def check(
         "masks": seen.mask_faults(),
         "grey": seen.looks.grey(),
         "near_duplicates": near_duplicates(seen.hashed, np.array(seen.hashes, dtype=bool).reshape(-1, BITS)),
+        "torn": _torn(records),
         "healthy": True,
         "sentences": [],
     }
@@ -150,6 +151,12 @@ class _Seen:
 def _counts(records: Sequence[Record]) -> dict[str, dict[str, int]]:
     found = Counter((record.split, record.label) for record in records)
     return {split: {label: found[split, label] for label in (NORMAL, DEFECT)} for split in SPLITS}
+
+
+def _torn(records: Sequence[Record]) -> list[str]:
+    """The parts with images on both sides of the split, in natural order."""
+    train, test = ({record.group for record in records if record.split == split} for split in SPLITS)
+    return sorted(train & test, key=natural_key)
 
 
 def _types(records: Sequence[Record]) -> dict[str, dict[str, int]]:

@@ -73,6 +73,11 @@ def problems_of(report: Report, size: Size | None) -> list[str]:
             f"Most {colour} images are in colour and most {plain} images are grey: a bank would tell "
             "them apart by that alone; take both with the same camera and save them in the same way."
         )
+    if torn := report.get("torn"):
+        lines.append(
+            f"On both sides of the split: {counted(torn, 'part')}; a bank would be tested on parts that it knows, "
+            "so move an image of each to one side, and the others follow."
+        )
     twins = report["near_duplicates"]
     if twins["pairs"]:
         a, b = twins["listed"][0]["images"]

@@ -146,7 +146,8 @@ class Report(SourceReport):
     """The integrity report of a data set.
 
     counts: split -> label -> images. types: defect type -> split -> images. blank: images of one value
-    everywhere. grey: label -> share of its images without colour, 0 to 1. healthy: nothing needs a person's
+    everywhere. grey: label -> share of its images without colour, 0 to 1. torn: parts with images on both sides of the
+    split; missing in reports of earlier versions. healthy: nothing needs a person's
     attention. sentences: the whole report for people. choices, doubts: what a person chose at the import, and
     what the layout was not sure of; the import adds both.
     """
@@ -161,6 +162,7 @@ class Report(SourceReport):
     masks: MaskFaults
     grey: dict[str, float]
     near_duplicates: NearDuplicates
+    torn: NotRequired[list[str]]
     healthy: bool
     sentences: list[str]
     choices: NotRequired[ChoicesRow]

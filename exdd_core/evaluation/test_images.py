@@ -42,7 +42,8 @@ def require_unseen(detectors: Sequence[Detector], rows: Sequence[Labelled]) -> N
     leaking = {r.group for r in rows} & {i.group for i in known}
     if leaking:
         raise BadInput(
-            f"Part {min(leaking)} is on both sides of the split; import the data set with its groups."
+            f"Part {min(leaking)} is on both sides of the split, or in the bank; move its images to one side and "
+            "build again, or import the data set with its groups."
         )
 
 

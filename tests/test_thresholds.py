@@ -150,6 +150,9 @@ def test_the_commands_set_list_and_undo(workspace: Workspace, tmp_path: Path, ca
     assert run(capsys, own, "threshold", "list")["value"] == 1
     assert cli.main(["threshold", "set", "--who", "Anna", "--workspace", str(own.path)]) == 2
     assert "Specify exactly one of" in capsys.readouterr().err
+    found = run(capsys, own, "threshold", "set", "--f1", "--images", "demo/train", "--who", "Anna")
+    assert "largest F1 on demo/train: finds" in found["choice"]["said"]  # the command scored these images
+    run(capsys, own, "threshold", "undo", "--who", "Anna")
     built = run(capsys, own, "build", "--false-alarm-rate", "0.3", "--positives", "none", "--who", "Anna")
     assert own.bank(str(built["bank"])).settings["false_alarm_rate"] == 0.3
     run(capsys, own, "threshold", "set", "v1", "--value", "0.5", "--who", "Anna")

@@ -9,7 +9,7 @@ import argparse
 from typing import TYPE_CHECKING, TypedDict
 
 from exdd_core.cli.arguments import Add, Group, open_workspace, who_option
-from exdd_core.cli.terminal import print_result
+from exdd_core.cli.terminal import print_result, progress, say
 from exdd_core.errors import BadInput
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
@@ -56,7 +56,7 @@ def set_options(add: Add) -> None:
         metavar="R",
         help="share of held-out normal images that may lie above the threshold",
     )
-    add("--f1", action="store_true", help="find the largest F1 on the scored images of --images")
+    add("--f1", action="store_true", help="find the largest F1 on the images of --images")
     add(
         "--cost",
         type=float,
@@ -72,7 +72,7 @@ def set_options(add: Add) -> None:
     add(
         "--images",
         metavar="LIST",
-        help="list of images, such as demo/test, scored in Inspect (default: the test split)",
+        help="list of images, such as demo/test, which are scored first (default: the test split)",
     )
     who_option(add)
 
@@ -94,7 +94,11 @@ def set_threshold(options: argparse.Namespace) -> Chosen:
     wanted = [way for way in ways if way is not None]
     if len(wanted) != 1:
         raise BadInput("Specify exactly one of --false-alarm-rate R, --f1, --cost C and --value V.")
-    choice, said = Review(workspace).choose_threshold(wanted[0], options.who, bank.id)
+    review = Review(workspace)
+    if wanted[0].images:  # those that Inspect has scored already keep their results
+        for reason in review.score(review.images(images), progress(), bank.id):
+            say(f"Left out: {reason}")
+    choice, said = review.choose_threshold(wanted[0], options.who, bank.id)
     return _told(workspace, bank.id, choice, said, options)
 
 

@@ -5,6 +5,7 @@ A thing that is not there skips the test with a reason; where EXDD_REQUIRE_ALL i
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import re
@@ -91,7 +92,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Import Gradio as the program does, without stubs for editors, which take a third of the time."""
+    """Import Gradio as the program does, without stubs for editors, which take a third of the time.
+
+    httpx would read some 140 certificates for every request, over HTTP as well, which takes 50 ms.
+    """
+    from httpx._transports import default
+
+    default.create_ssl_context = functools.cache(default.create_ssl_context)
     with loading_gradio():
         yield
 
@@ -156,10 +163,19 @@ def tiny_sdxl(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny random SDXL inpainting pipeline (read only)."""
     from tests import tiny_sdxl
 
-    folder = tiny_sdxl.build(tmp_path_factory.mktemp("sdxl") / "tiny")
+    return tiny_sdxl.build(tmp_path_factory.mktemp("sdxl") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def unloading() -> Iterator[None]:
+    """Unload SDXL after a module. The garbage collector skips what is there before it, which it would walk whenever a
+    model is unloaded."""
+    from exdd_core.synthesis import sdxl_model
+
     gc.collect()
-    gc.freeze()  # diffusers and its companions, which each unloading of a model would walk otherwise
-    return folder
+    gc.freeze()
+    yield
+    sdxl_model.unload()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,13 @@ import numpy as np
 import pytest
 
 from exdd_core.errors import BadInput
-from exdd_core.synthesis import families, sdxl_model
+from exdd_core.synthesis import families
 from exdd_core.synthesis.request import PaintRequest
 from exdd_core.synthesis.sdxl import SDXL
 from tests import tiny_families, tiny_sdxl as tiny
 from tests.sdxl_requests import far_apart, haloed
+
+pytestmark = pytest.mark.usefixtures("unloading")
 
 FAMILIES = [name for name, family in families.FAMILIES.items() if family.offered]
 
@@ -31,12 +32,6 @@ def build(name: str, folder: Path) -> Path:
 @pytest.fixture(scope="module", params=FAMILIES)
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     return request.param, build(request.param, tmp_path_factory.mktemp("families") / request.param)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def memory_returned() -> Iterator[None]:
-    yield
-    sdxl_model.unload()
 
 
 @pytest.fixture(autouse=True)

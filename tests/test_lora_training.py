@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,13 +16,15 @@ from safetensors.torch import load_file
 
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
-from exdd_core.synthesis import lora_steps, lora_training, sdxl_adapters, sdxl_model
+from exdd_core.synthesis import lora_steps, lora_training, sdxl_adapters
 from exdd_core.synthesis.lora_crops import Picture, Words
 from exdd_core.synthesis.lora_settings import GB, TeachingSettings, at_once, needed, side_for
 from exdd_core.synthesis.lora_training import Lesson, Taught, teach
 from exdd_core.synthesis.sdxl import SDXL
 from tests import tiny_sdxl
 from tests.sdxl_requests import far_apart, request
+
+pytestmark = pytest.mark.usefixtures("unloading")
 
 QUICK = TeachingSettings(resolution=64, steps=4, rank=2, rate=0.05, every=2, variants=1)
 
@@ -32,12 +33,6 @@ QUICK = TeachingSettings(resolution=64, steps=4, rank=2, rate=0.05, every=2, var
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lora_training, "SAMPLE_STEPS", 1)
     monkeypatch.setattr(lora_steps, "WARM_UP", 2)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def memory_returned() -> Iterator[None]:
-    yield
-    sdxl_model.unload()
 
 
 def picture(number: int, defective: bool) -> Picture:

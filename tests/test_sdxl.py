@@ -10,7 +10,6 @@ import socket
 import subprocess
 import threading
 import types
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,8 @@ from exdd_core.synthesis.request import PaintRequest
 from exdd_core.synthesis.sdxl import SDXL
 from exdd_core.synthesis.sdxl_memory import GB, plan
 from tests.sdxl_requests import QUICK, REAL, Spy, far_apart, haloed, pipeline_class, request
+
+pytestmark = pytest.mark.usefixtures("unloading")
 
 
 @pytest.fixture(autouse=True)
@@ -42,12 +43,6 @@ def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture
 def engine(tiny_sdxl: Path) -> SDXL:
     return SDXL(str(tiny_sdxl))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def memory_returned() -> Iterator[None]:
-    yield
-    sdxl_model.unload()
 
 
 # --- settings -------------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ from exdd_core.synthesis.sdxl import SDXL
 from exdd_core.synthesis.sdxl_memory import DECODING, GB, PER_IMAGE, Ladder, Plan, plan
 from tests.sdxl_requests import REAL, Spy, pipeline_class, request
 
+pytestmark = pytest.mark.usefixtures("unloading")
+
 SIDE = 64  # what costs on the simulated card as much as 1024 pixels do on a real one
 TOTAL, LARGEST = 2 * sum(REAL.values()), 2 * max(REAL.values())
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +19,12 @@ from exdd_core.synthesis.sdxl import SDXL
 from tests import tiny_sdxl as tiny
 from tests.sdxl_requests import Spy, far_apart, pipeline_class, request
 
+pytestmark = pytest.mark.usefixtures("unloading")
+
 
 @pytest.fixture
 def engine(tiny_sdxl: Path) -> SDXL:
     return SDXL(str(tiny_sdxl))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def memory_returned() -> Iterator[None]:
-    yield
-    sdxl_model.unload()
 
 
 @pytest.fixture(autouse=True)

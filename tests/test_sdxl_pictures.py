@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import types
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,16 +20,12 @@ from exdd_core.synthesis.request import PaintRequest
 from exdd_core.synthesis.sdxl import SDXL
 from tests.sdxl_requests import far_apart, haloed, pipeline_class, request
 
+pytestmark = pytest.mark.usefixtures("unloading")
+
 
 @pytest.fixture
 def engine(tiny_sdxl: Path) -> SDXL:
     return SDXL(str(tiny_sdxl))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def memory_returned() -> Iterator[None]:
-    yield
-    sdxl_model.unload()
 
 
 @pytest.fixture(autouse=True)

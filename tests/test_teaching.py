@@ -14,10 +14,12 @@ from exdd_core.images import read_image
 from exdd_core.jobs.table import job_folder
 from exdd_core.progress import Progress
 from exdd_core.studio import teaching
-from exdd_core.synthesis import lora_steps, lora_training, sdxl_model, weights
+from exdd_core.synthesis import lora_steps, lora_training, weights
 from exdd_core.synthesis.lora_settings import TeachSpec
 from exdd_core.synthesis.orders import Order
 from exdd_core.workspace import Workspace, adapters, candidates
+
+pytestmark = pytest.mark.usefixtures("unloading")
 
 QUICK = {"resolution": 64, "steps": 2, "rank": 2, "rate": 0.05, "every": 1, "variants": 1}
 PAINT = {"resolution": 64, "steps": 2, "strength": 1.0, "geometry": "native"}
@@ -43,12 +45,6 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(lora_steps, "WARM_UP", 1)
     monkeypatch.delenv("EXDD_SDXL", raising=False)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def memory_returned():
-    yield
-    sdxl_model.unload()
 
 
 def painted(workspace: Workspace, **settings: object) -> candidates.Candidate:

@@ -140,11 +140,11 @@ def _line(within: np.ndarray, difference: np.ndarray, least: float) -> np.ndarra
     Columns that hardly vary on normal patches and strongly on defects leave `within` (d, d) without full rank in
     floating point: then no axis of it varies by less than `least`.
     """
-    try:
-        return linalg.solve(within, difference, assume_a="pos", check_finite=False)
-    except np.linalg.LinAlgError:
-        variance, axes = np.linalg.eigh(within)
-        return axes @ (axes.T @ difference / np.maximum(variance, least))
+    _, line, singular = linalg.lapack.dposv(within, difference)
+    if not singular:
+        return line
+    variance, axes = np.linalg.eigh(within)
+    return axes @ (axes.T @ difference / np.maximum(variance, least))
 
 
 def solved(
@@ -162,8 +162,11 @@ def solved(
         if a.weight <= 0 or b.weight <= 0:
             return None
         ridge = RIDGE * (1 + FEW / count)
-        (mean_a, cov_a), (mean_b, cov_b) = a.moments(), b.moments()
-        within = SHARED * cov_a + (1 - SHARED) * cov_b + ridge * np.eye(len(middle))
+        (mean_a, within), (mean_b, of_defects) = a.moments(), b.moments()
+        within *= SHARED  # in place: matrices of a few MB are read and written often enough
+        of_defects *= 1 - SHARED
+        within += of_defects
+        within.flat[:: len(within) + 1] += ridge
         line = _line(within, mean_b - mean_a, ridge)
         weights = (line / spread).astype(np.float32)
         bias = -float(line @ (mean_a + mean_b)) / 2 - float(weights.astype(np.float64) @ middle)
@@ -201,8 +204,11 @@ class _Sum:
         return _Sum(rounded, self.first - other.first, self.second - other.second)
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean (D,) and covariance (D, D), float64."""
         mean = self.first / self.weight
-        return mean, self.second.astype(np.float64) / self.weight - np.outer(mean, mean)
+        covariance = np.divide(self.second, self.weight, dtype=np.float64)
+        covariance -= np.outer(mean, mean)
+        return mean, covariance
 
 
 @dataclass(frozen=True)

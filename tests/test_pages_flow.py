@@ -218,6 +218,16 @@ def test_a_phone_can_look(browser: Browser, address: str, workspace: Workspace) 
         page.locator(".vw-panepick button[data-solo='3'][aria-pressed=true]").wait_for()
         pane = page.locator(".vw-view[data-pane='3']").bounding_box()
         assert pane and pane["width"] > 240
+        # The picture with its verdict, and what can be done about it, are seen without scrolling.
+        for part in (
+            ".vw-view[data-pane='3']",
+            ".vw-head .vw-verdict >> visible=true",
+            ".vw-missed",
+            ".vw-thumb >> nth=0",
+        ):
+            box = page.locator(part).bounding_box()
+            assert box and box["y"] >= 0 and box["y"] + box["height"] <= 844, part
+        assert pane["y"] < 300 and page.evaluate("scrollY") == 0
         assert page.evaluate("document.querySelector('.vw-name').offsetWidth") >= 96  # the end of its name
         for menu in (".vw-add", ".vw-cut", ".vw-export"):
             page.locator(f"{menu} summary").click()
@@ -227,6 +237,38 @@ def test_a_phone_can_look(browser: Browser, address: str, workspace: Workspace) 
         page.locator(".vw-panepick").get_by_text("Image").click()
         page.locator(".vw-view[data-pane='1']").wait_for()
         shoot(page, "inspect-390")
+
+
+def test_nothing_moves_when_inspect_says_what_a_threshold_or_version_is_worth(
+    browser: Browser, address: str, workspace: Workspace
+) -> None:
+    """Neither when the last image is scored, nor when somebody makes another version active."""
+    bank, (other,) = workspace.bank(), [one for one in workspace.banks() if not one.active]
+    for number, window in enumerate(((1400, 900), (1280, 720), (1920, 1080), (933, 600))):
+        value = 40.0 + number  # by which no image is judged yet
+        thresholds.choose(workspace, bank.id, thresholds.Choice(value=value, way="hand", who="Ben"))
+        with visiting(browser, *window) as page:
+            page.add_init_script(MOVED)
+            opened(page, address, chosen(workspace)[0])
+            page.wait_for_timeout(1000)
+            page.evaluate(STILL)
+            blind, another = page.locator(".vw-blind"), page.locator(".vw-other:not(.vw-blind)")
+            assert blind.is_hidden()
+            page.click(".vw-score")
+            blind.get_by_text("finds 0 of").wait_for(timeout=SLOW)
+            shoot(page, f"inspect-blind-{window[0]}")
+            assert page.evaluate(UNDER, ".vw-blind") == []
+            activate_bank(workspace, other.id)
+            try:
+                page.evaluate(LOOK)
+                another.get_by_text(f"{other.name} was activated elsewhere").wait_for(timeout=SLOW)
+                shoot(page, f"inspect-other-{window[0]}")
+                assert page.evaluate(UNDER, ".vw-other:not(.vw-blind)") == []
+            finally:
+                activate_bank(workspace, bank.id)
+            page.wait_for_timeout(500)
+            assert page.evaluate("window.moved") < 0.01, page.evaluate("window.movers")
+        thresholds.undo(workspace, bank.id, "Ben")
 
 
 def test_a_threshold_is_found_used_and_taken_back_and_blindness_is_said(

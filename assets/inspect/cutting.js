@@ -67,7 +67,7 @@ const SEVERAL = 3;
  */
 export const blindness = ({ found, defects }, isWhole) =>
   defects && !found && (isWhole || defects >= SEVERAL)
-    ? `At its threshold, this bank finds 0 of ${defects} known defects; set another one.`
+    ? `The threshold finds 0 of ${defects} known defects.`
     : "";
 
 /**
@@ -77,7 +77,7 @@ export const blindness = ({ found, defects }, isWhole) =>
  */
 export const strangeness = (dots, at) =>
   dots.length >= SEVERAL && dots.every(({ label, value }) => !label && value > at)
-    ? `All ${dots.length} images lie above the threshold, unlike anything in the bank: another product, camera or size?`
+    ? `All ${dots.length} images are unlike anything in the bank: another product, camera or size?`
     : "";
 
 /**

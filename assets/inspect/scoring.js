@@ -99,7 +99,7 @@ async function follow(inspect) {
     }
   } catch (error) {
     store.patch({ job: null });
-    say(sentence(error));
+    say(sentence(error), "error", true);
   }
 }
 
@@ -121,7 +121,7 @@ async function look(inspect) {
   if (compared && !job.error && !job.note) {
     inspect.toast(`${compared.said} · ${changeWords(compared, { images, rows })}`, compared.undo);
   }
-  if (job.error || job.note) say(job.error || job.note || "", job.error ? "error" : "info");
+  if (job.error || job.note) say(job.error || job.note || "", job.error ? "error" : "info", true);
   if (job.download) save(job.download);
 }
 

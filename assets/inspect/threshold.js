@@ -49,15 +49,18 @@ export function thresholdPane(inspect) {
     const at = state.threshold?.value ?? 1;
     const dots = dotsOf(state, at);
     const blind = blindness(tally(dots, at), dots.length === state.images.length);
-    const words = blind ? blind + unscoredWords(state.images.length, dots) : strangeness(dots, at);
+    const words = blind || strangeness(dots, at);
     const box = find(viewer, ".vw-blind");
     box.hidden = !words;
     const open = () => {
       menu.open = true;
       find(sheet, "input").focus();
     };
-    const set = blind && small("Set the threshold", open, { "data-needs": "curator" });
-    box.replaceChildren(words && make("span", {}, words), set);
+    const set = blind && small("Set another", open, { "data-needs": "curator" });
+    box.replaceChildren(
+      words && make("span", { title: words + unscoredWords(state.images.length, dots) }, words),
+      set,
+    );
   });
 }
 

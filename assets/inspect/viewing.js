@@ -75,10 +75,12 @@ function otherBankLine(inspect) {
     box.hidden = !bank || bank === active;
     const other = wantedBank ? `, which is not the active one.` : `; ${active} was activated elsewhere.`;
     if (box.hidden) box.replaceChildren();
-    else
+    else {
+      const words = `Viewing with bank ${bank}${active ? other : "."}`;
       box.replaceChildren(
-        make("span", {}, `Viewing with bank ${bank}${active ? other : "."}`),
+        make("span", { title: words }, words),
         (active && small(`Use ${active}`, () => leaveOtherBank(inspect))) || "",
       );
+    }
   });
 }

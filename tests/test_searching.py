@@ -15,7 +15,8 @@ from exdd_core.curation import searching
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
 from exdd_core.synthesis.orders import Axis, Order
-from exdd_core.workspace import Workspace, candidates
+from exdd_core.workspace import Workspace, candidates, prompts
+from exdd_core.workspace.prompts import Prompt
 
 MASK = {"source": "generated", "shape": "scratch", "vary": True}
 STRENGTH: Axis = {"name": "strength", "values": [0.2, 2.0]}
@@ -103,6 +104,23 @@ def test_most_paintings_are_of_what_proves_useful_also_after_an_interruption(
     assert [(c.seed, c.prompt, c.source) for c in candidates.listed(workspace, job="parts")] == [
         (c.seed, c.prompt, c.source) for c in pending
     ]
+
+
+def test_what_a_search_paints_counts_for_the_prompt_with_its_alternatives(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """Also where the prompt is saved afterwards, or is one of those that are compared."""
+    searching.search(workspace, replace(ORDER, count=8), Progress(), "typed", tmp_path / "typed.json")
+    prompts.save(workspace, Prompt("Scratches", ORDER.template))
+    compared: Axis = {"name": "prompt", "values": [ORDER.template, "bright spot"]}
+    order = replace(ORDER, count=8, axes=[compared], template="anything")
+    searching.search(workspace, order, Progress(), "compared", tmp_path / "compared.json")
+    made = [*candidates.listed(workspace, job="typed"), *candidates.listed(workspace, job="compared")]
+    of_it = [one for one in made if one.prompt != "bright spot"]
+    assert {one.prompt for one in of_it} == {"deep dark scratch", "faint scratch"}
+    by_name = {score.prompt.name: score for score in prompts.scoreboard(workspace) if score.prompt}
+    saved = by_name["Scratches"]
+    assert saved.made == saved.pending == len(of_it) > 8
 
 
 def test_a_search_ends_where_nothing_is_of_use(

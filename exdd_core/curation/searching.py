@@ -148,7 +148,8 @@ def _paint(
 def _recipe(workspace: Workspace, order: Order, arm: Order, number: int) -> Recipe:
     sources = order.sources[number % len(order.sources) :][:1] if order.sources else []
     one = replace(arm, sources=sources, seed=order.seed + number)
-    return replace(ordering.recipes(workspace, one)[0], number=number)
+    template = ordering.template_of(order, arm)
+    return replace(ordering.recipes(workspace, one)[0], number=number, template=template)
 
 
 def _measure(

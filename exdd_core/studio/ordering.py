@@ -278,6 +278,13 @@ def arms(workspace: Workspace, order: Order) -> list[Order]:
     return found
 
 
+def template_of(order: Order, arm: Order) -> str:
+    """The template that an arm's prompt comes from: the paintings of all its alternatives count for it."""
+    written = next((axis["values"] for axis in order.axes if axis["name"] == "prompt"), [order.template])
+    fitting = (str(one) for one in written if arm.template in _every(replace(arm, template=str(one))))
+    return next(fitting, arm.template)
+
+
 def _arm(workspace: Workspace, order: Order, axes: Sequence[Axis], places: Sequence[int]) -> Order:
     chosen = {axis["name"]: axis["values"][place] for axis, place in zip(axes, places, strict=True)}
     for name in sorted(

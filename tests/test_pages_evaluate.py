@@ -181,6 +181,20 @@ def test_from_nothing_to_a_missed_defect_in_inspect(
         assert len(runs.listed(workspace)) == 2 and len(workspace.banks()) == 3
         sweep(page, workspace)
 
+        # What was measured again is offered, neither opened over nor compared with what is looked at meanwhile.
+        page.locator(f".ev-run[data-id='{run.id}']").click()
+        page.wait_for_url(re.compile(f"run={run.id}"))
+        page.click(".ev-again")
+        page.locator(".ev-job").wait_for()
+        other = newest(workspace, "sweep").id
+        page.locator(f".ev-run[data-id='{other}']").click()
+        page.wait_for_url(re.compile(f"run={other}"))
+        done = page.locator(".st-message", has_text="is done.")
+        done.wait_for(timeout=MEASURED)
+        assert f"run={other}" in page.url and not page.locator(".ev-compared").inner_text()
+        done.get_by_role("button", name="Open it").click()
+        page.locator(".ev-compared", has_text="No differences").wait_for()
+
         page.locator(f".ev-run[data-id='{run.id}']").click()
         page.wait_for_url(re.compile(f"run={run.id}"))  # till then another measurement's line is there
         page.locator(".ms-handle").press("End")

@@ -35,15 +35,17 @@ const TURNED = {
 export function showCompared({ page, store, call, voice }) {
   const place = find(page, ".ev-compared");
   const select = find(page, ".ev-other", HTMLSelectElement);
-  const compareWith = voice.attempt(async (/** @type {string} */ id) => {
-    if (!id) return place.replaceChildren();
-    select.value = id;
-    const close = () => {
-      place.replaceChildren();
-      select.value = "";
-    };
+  const close = () => {
+    place.replaceChildren();
+    select.value = "";
+  };
+  const compareWith = voice.attempt(async (/** @type {string} */ first, second = store.get().at) => {
+    if (!first) return close();
+    if (store.get().at !== second) return; // another one was opened meanwhile
+    select.value = first;
+    const answer = await call("compare", { first, second });
+    if (store.get().at !== second || select.value !== first) return;
     const banks = store.get().shown?.banks || {};
-    const answer = await call("compare", { first: id, second: store.get().at });
     place.replaceChildren(comparisonCard(answer, Object.values(banks)[0], close));
   });
   const showOthers = () => {
@@ -51,11 +53,11 @@ export function showCompared({ page, store, call, voice }) {
     const others = runs.filter(({ id }) => id !== at);
     /** @type {[string, string][]} */
     const entries = others.map((run) => [run.id, `${run.title}, ${run.dataset}, ${when(run.created)}`]);
-    fillSelect(select, [["", others.length ? "choose one" : "no other yet"], ...entries], "");
+    fillSelect(select, [["", others.length ? "choose one" : "no other yet"], ...entries], select.value);
     select.disabled = !others.length;
   };
   store.subscribe(["runs", "at", "shown", "filters"], showOthers);
-  store.subscribe(["shown"], ({ shown }) => shown && place.replaceChildren());
+  store.subscribe(["shown"], ({ shown }) => shown && close());
   select.addEventListener("change", () => compareWith(select.value));
   return compareWith;
 }

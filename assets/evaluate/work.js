@@ -6,9 +6,12 @@ import { endOf } from "./words.js";
 
 /** @typedef {import("./words.js").Job} Job */
 /** @typedef {import("./state.js").Pane} Pane */
-/** @typedef {{ id: string, mine: boolean, compared: string }} Watched `mine`: begun on this page */
+/**
+ * mine: begun on this page. at: the run that was open then.
+ * @typedef {{ id: string, mine: boolean, compared: string, at: string }} Watched
+ */
 /** @typedef {{ watched: Watched[], stamp: string }} Known `stamp` of the list */
-/** @typedef {(id: string) => Promise<unknown>} CompareWith */
+/** @typedef {(first: string, second?: string) => Promise<unknown>} CompareWith */
 
 // Milliseconds between two looks: while something is measured, and otherwise.
 const QUICK = 700;
@@ -21,7 +24,7 @@ const SLOW = 3000;
  * @param {CompareWith} compareWith
  */
 export function followWork(pane, compareWith) {
-  const { page, call, voice } = pane;
+  const { page, store, call, voice } = pane;
   const box = find(page, ".ev-work");
   /** @type {Known} */
   const known = { watched: [], stamp: "" };
@@ -54,7 +57,7 @@ export function followWork(pane, compareWith) {
   };
   /** @param {Job} job @param {string} [compared] */
   const watch = (job, compared = "") => {
-    known.watched.push({ id: job.id, mine: true, compared });
+    known.watched.push({ id: job.id, mine: true, compared, at: store.get().at });
     show([job]);
     follow();
   };
@@ -75,7 +78,8 @@ async function look(pane, known, show, compareWith, watch) {
   const { jobs, stamp } = await call("work", { watched: known.watched.map(({ id }) => id) });
   const active = jobs.filter((job) => job.active);
   for (const { id } of active) {
-    if (!known.watched.some((one) => one.id === id)) known.watched.push({ id, mine: false, compared: "" });
+    if (!known.watched.some((one) => one.id === id))
+      known.watched.push({ id, mine: false, compared: "", at: "" });
   }
   show(active);
   const over = new Map(jobs.filter((job) => !job.active).map((job) => [job.id, job]));
@@ -122,19 +126,26 @@ function showLines(box, lines) {
 }
 
 /**
- * What was begun on this page is shown when it is done; what was begun elsewhere only comes to the list.
+ * What was begun on this page is shown when it is done, or offered where another one was opened meanwhile; what was
+ * begun elsewhere only comes to the list.
  * @param {Pane} pane
  * @param {Job} job
  * @param {Watched} watched
  * @param {CompareWith} compareWith
  * @param {(job: Job, compared: string) => void} watch
  */
-async function showEnd({ voice, open, call }, job, { mine, compared }, compareWith, watch) {
+async function showEnd({ store, voice, open, call }, job, { mine, compared, at }, compareWith, watch) {
   if (job.state === "failed") {
     const without = voice.attempt(async () => watch((await call("without", { id: job.id })).job, compared));
-    return voice.say(job.lost ? [`${job.error} `, small("Go on without them", without)] : job.error);
+    const words = job.lost ? [`${job.error} `, small("Go on without them", without)] : job.error;
+    return voice.say(words, "error", true);
   }
-  if (job.state !== "done") return voice.say(endOf(job), "info");
-  if (mine) await open(job.run);
-  if (compared) await compareWith(compared);
+  if (job.state !== "done") return voice.say(endOf(job), "info", true);
+  if (!mine) return;
+  const show = async () => {
+    await open(job.run);
+    if (compared) await compareWith(compared, job.run);
+  };
+  if (store.get().at === at) return show();
+  voice.say([`“${job.title}” is done. `, small("Open it", voice.attempt(show))], "info", true);
 }

@@ -490,6 +490,24 @@ def test_new_images_join_and_what_is_there_is_passed_over(workspace, tmp_path):
     assert "are already in the data set" in again.sentences[0]
 
 
+def test_masks_of_known_images_that_differ_are_said(workspace, tmp_path):
+    source = make(tmp_path / "more", 6, 4)
+    write(source / "masks" / "bar" / "1.png", mark(9))
+    (source / "masks" / "bar" / "2.png").unlink()  # says nothing
+    (said,) = joining.join(workspace, "plates", source).sentences[1:]
+    assert said.startswith(
+        "The source marks the defect of 1 image (defect/bar/1.png) otherwise than the data set"
+    )
+    assert np.array_equal(
+        read_mask(row(workspace, "defect/bar/1.png").mask, SHAPE), mark(1)
+    )  # it keeps its own
+    bare = make(tmp_path / "bare", 6, 4)
+    shutil.rmtree(bare / "masks")
+    import_dataset(workspace, bare, "bare")
+    (said,) = joining.join(workspace, "bare", make(tmp_path / "bare", 6, 4)).sentences[1:]
+    assert "marks the defect of 4 images" in said and "or none; where the source is right, outline" in said
+
+
 def test_another_image_of_a_known_name_is_stored_under_another_and_said(workspace, tmp_path):
     source = make(tmp_path / "more", 2, 1, seed=300)
     joined = joining.join(workspace, "plates", source)

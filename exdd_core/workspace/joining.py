@@ -30,6 +30,7 @@ from exdd_core.sentences import counted
 from exdd_core.workspace import dataset_reports, imports
 from exdd_core.workspace.columns import DatasetColumns, ImageColumns
 from exdd_core.workspace.dataset_changes import Draft, changing
+from exdd_core.workspace.known_images import differences
 
 if TYPE_CHECKING:
     from exdd_core.datasets.reports import Report
@@ -199,18 +200,18 @@ class _Plan:
         found = []
         sizes = self._by_size()
         progress.begin("Comparing files", len(self._found.records))
-        otherwise: list[str] = []
+        known: list[tuple[Record, ImageColumns]] = []
         for record in self._found.records:
             progress.advance()
             row = self._rows.get(_key(record.path))
             if row is not None and self._same(record.path, row["path"]):
                 self._result.passed_over.append(record.path)
-                if row["label"] != record.label:
-                    otherwise.append(record.path)
+                known.append((record, row))
                 continue
             twin = self._twin(record.path, sizes)
             if row is not None and twin is not None and _is_renamed(record.path, twin["path"]):
                 self._result.passed_over.append(record.path)
+                known.append((record, twin))
                 continue
             place = self.place(record.path)
             if place != record.path:
@@ -224,11 +225,7 @@ class _Plan:
                 self.place(mask)
             self._result.joined.append(record.path)
             found.append((record, replace(record, path=place, group=group)))
-        if otherwise:
-            self._result.sentences.append(
-                f"The source labels {counted(otherwise)} differently from the data set; relabel them "
-                "where the source is right."
-            )
+        self._result.sentences += differences(self._found, self._draft.folder, known)
         return found
 
     def place(self, name: str) -> str:

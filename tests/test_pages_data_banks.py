@@ -28,7 +28,7 @@ from tests.browser import (
 )
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 # Where the row of the demo's own version begins and ends, which another one replaces.
 FORMER = """['top', 'bottom'].map((edge) =>
@@ -185,10 +185,29 @@ def test_a_zip_can_be_uploaded(address: str, page: Page, folder: Path, tmp_path:
     page.locator("#datasets tr.selected", has_text="demo").wait_for()
 
 
+# Addresses of pictures that are held back; and what is seen of images whose picture is on its way: the former one.
+NORMAL = re.compile("thumbnail.*good")
+FORMER_PICTURES = """(images) => images.filter((one) => !one.complete &&
+  one.checkVisibility({ visibilityProperty: true })).map((one) => one.alt)"""
+
+
 def test_the_gallery_filters_and_counts(address: str, page: Page) -> None:
+    held: list[Route] = []
+    page.route(NORMAL, lambda route: held.append(route))
     visit(page, f"{address}/data")
     head = page.locator("#gallery .list-head")
     head.get_by_text("24 images", exact=True).wait_for()
+    page.locator(".thumb img").first.evaluate("image => image.decode()")
+    # No picture is seen under the name of another one, which is on its way.
+    page.get_by_label("Normal", exact=True).check()
+    head.get_by_text("15 of 24 images", exact=True).wait_for()
+    assert page.locator(".thumb img").evaluate_all(FORMER_PICTURES) == []
+    for route in held:
+        route.continue_()
+    page.unroute(NORMAL)
+    page.wait_for_function(
+        "() => document.querySelector('.thumb img').checkVisibility({ visibilityProperty: true })"
+    )
     page.get_by_label("Defect", exact=True).check()
     head.get_by_text("9 of 24 images", exact=True).wait_for()
     page.get_by_label("Training", exact=True).check()

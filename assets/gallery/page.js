@@ -1,6 +1,7 @@
 // The pictures of the Data page: one stop of the Tab key, Space ticks, Enter opens. What is ticked shows the buttons of
 // what can be done with it. Knows .tick and .thumb, which Gradio fills in anew. Does not know what the buttons do.
 
+import { loadingHidden } from "../shared/pictures.js";
 import { roving } from "../shared/roving.js";
 import { knownName } from "../shared/who.js";
 
@@ -15,6 +16,7 @@ export function start(element, ask) {
   const stop = roving(element, ".tick");
   new MutationObserver(stop).observe(element, { childList: true, subtree: true });
   stop();
+  loadingHidden(element);
   element.addEventListener("keydown", ({ key, target }) => {
     if (key !== "Enter" || !(target instanceof Element) || !target.matches(".tick")) return;
     const link = target.parentElement?.querySelector(".thumb");

@@ -1,4 +1,4 @@
-// Pictures that are drawn on a canvas. Knows no page.
+// Pictures that are drawn on a canvas, and those that Gradio puts in the place of others. Knows no page.
 
 import { Sentence } from "./server.js";
 
@@ -17,3 +17,23 @@ export const loaded = (address) =>
     image.onerror = () => fail(new Sentence("A picture on this page could not be shown; reload the page."));
     image.src = address;
   });
+
+/**
+ * Show nothing where a picture is put in the place of another one, until it is there: Gradio keeps the element, which
+ * would show the former picture under the new name.
+ * @param {HTMLElement} element
+ */
+export function loadingHidden(element) {
+  const turn = (/** @type {EventTarget | null} */ image, /** @type {string} */ visibility) => {
+    if (image instanceof HTMLImageElement) image.style.visibility = visibility;
+  };
+  for (const kind of ["load", "error"])
+    element.addEventListener(kind, ({ target }) => turn(target, ""), true);
+  new MutationObserver((changes) => changes.forEach(({ target }) => turn(target, "hidden"))).observe(
+    element,
+    {
+      subtree: true,
+      attributeFilter: ["src"],
+    },
+  );
+}

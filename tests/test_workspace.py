@@ -26,7 +26,7 @@ from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import Size, encode_png
 from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace, schema, settings
-from exdd_core.workspace.imports import import_dataset, preview_dataset
+from exdd_core.workspace.imports import dataset_name, import_dataset, preview_dataset
 from exdd_core.workspace.versions import activate_bank, delete_bank
 from tests.forked import Forked
 
@@ -291,6 +291,12 @@ def test_sources_that_cannot_be_imported_are_sentences(workspace, tmp_path):
     assert workspace.datasets() == [] and leftovers(workspace) == []
     with pytest.raises(BadInput, match="import one first"):
         workspace.dataset()
+
+
+def test_the_proposed_name_of_a_folder_keeps_its_letters():
+    assert dataset_name(Path("Gebürstete Bleche – Größe 2"), None) == "Geburstete_Bleche_Grosse_2"
+    assert len(dataset_name(Path("x" * 100), None)) == 64  # no longer than what is accepted
+    assert dataset_name(Path("日本"), None) == "dataset"
 
 
 @pytest.mark.parametrize("name", ["", ".hidden", "a/b", "..", "a b", "x" * 65, "ä"])

@@ -106,7 +106,7 @@ def _problems_of_files(report: Report) -> list[str]:
         (
             "Mask that seems inverted",
             masks["inverted"],
-            "if they are inverted, import again with --masks inverted",
+            "if they are inverted, import again and say so (--masks inverted on the command line)",
         ),
         ("Mask that marks more than half of its image", covering, "check whether this is intended"),
         ("Mask of a different size", masks["wrong_size"], "save masks at the size of their image"),

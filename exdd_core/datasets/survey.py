@@ -120,7 +120,8 @@ class Survey:
             lines.append(self.rule.sentence)
         if self.depth is not None:
             lines.append(
-                f"Images of more than 8 bits are read with {self.depth.title}; use --depth to choose another."
+                f"Images of more than 8 bits are read with {self.depth.title}; if that is wrong, choose another bit "
+                "depth (--depth on the command line)."
             )
         if self.clipped and max(self.clipped.values()) <= OUTLIERS:
             lines.append(self._clipping())

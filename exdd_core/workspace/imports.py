@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import tempfile
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -172,7 +173,9 @@ def dataset_name(source: Path, name: str | None) -> str:
     """The name, or one made from the source's. Raises `BadInput` for a name that is no valid folder name."""
     if name is None:
         stem = source.stem if source.suffix.lower() == ".zip" else source.resolve().name
-        name = re.sub(r"[^A-Za-z0-9._-]+", "_", stem).strip("._-") or "dataset"
+        plain = unicodedata.normalize("NFKD", stem.replace("ß", "ss"))  # an accent is a character of its own
+        letters = "".join(one for one in plain if not unicodedata.combining(one))
+        name = re.sub(r"[^A-Za-z0-9._-]+", "_", letters)[:64].strip("._-") or "dataset"
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise BadInput(
             f'"{name}" is not a valid name for a data set; use up to 64 letters, digits, dots, dashes '

@@ -15,6 +15,7 @@ from PIL import Image
 
 from exdd_core import cli
 from exdd_core.banks.building import build_bank
+from exdd_core.cli import score as cli_score
 from exdd_core.images import encode_png, read_image
 from exdd_core.workspace import Workspace
 from exdd_core.workspace.imports import import_dataset
@@ -217,3 +218,23 @@ def test_pictures_of_folders_with_one_name_never_overwrite_each_other(
     assert {"line1-good-0-png.png", "line2-good-0-png.png"} <= set(made)
     with (tmp_path / "scores.csv").open(newline="") as file:
         assert [row["image"] for row in csv.DictReader(file)] == [row["image"] for row in result["images"]]
+
+
+def test_no_probability_is_printed_that_contradicts_the_verdict(capsys: Said) -> None:
+    known: dict[str, Any] = {
+        "patchcore_score": None,
+        "patchcore_threshold": None,
+        "patchcore_verdict": "normal",
+    }
+    known |= {
+        "exdd_score": 2.0,
+        "exdd_threshold": 1.0,
+        "exdd_reason": "Defect: seen.",
+        "notes": [],
+        "regions": [],
+    }
+    for verdict, likely in (("defect", 0.08), ("defect", 0.9), ("normal", 0.7), ("normal", 0.1)):
+        row: Any = known | {"image": "a.png", "exdd_verdict": verdict, "exdd_probability": likely}
+        cli_score._print_scores([row])
+    said = capsys.readouterr().out
+    assert [f"defect: {share}%" in said for share in (8, 90, 70, 10)] == [False, True, False, True]

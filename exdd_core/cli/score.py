@@ -269,11 +269,13 @@ def _key(name: str) -> str:
 
 
 def _print_scores(rows: list[answers.ScoredRow]) -> None:
+    from exdd_core.review.table import agreeing
+
     print(f"{'PatchCore':>24}  {'ExDD':>24}  image")
     for row in rows:
         patchcore = _cell(row["patchcore_score"], row["patchcore_threshold"], row["patchcore_verdict"])
         exdd = _cell(row["exdd_score"], row["exdd_threshold"], row["exdd_verdict"])
-        chance = row["exdd_probability"]
+        chance = agreeing(row["exdd_verdict"], row["exdd_probability"])
         likely = "" if chance is None else f" Probability of a defect: {chance:.0%}."
         print(f"{patchcore}  {exdd}  {row['image']}\n    {row['exdd_reason']}{likely}")
         for region in row["regions"] or ():

@@ -59,6 +59,17 @@ UNDER = """(name) => {
     .map((one) => one.textContent || one.className);
 }"""
 
+# Notes what a list of places tells of a job, whenever any of it changes.
+TELLING = """(places) => {
+  window.told = [];
+  const look = () => {
+    const counts = places.map((one) => /\\d+ of \\d+/.exec(document.querySelector(one)?.textContent)?.[0] || '');
+    if (counts.join() !== window.told.at(-1)?.join()) window.told.push(counts);
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+
 # What the header sends when somebody made another version active: the page looks whether its bank has changed.
 LOOK = "document.dispatchEvent(new CustomEvent('exdd-active'))"
 
@@ -521,6 +532,34 @@ def test_a_search_spends_its_paintings_on_what_proves_useful(
         undo.click()
     result: Any = jobs.get(workspace, job.id).result
     assert sum(arm["tried"] for arm in result["arms"]) == 8
+
+
+@pytest.mark.parametrize(
+    ("path", "place", "ready", "begin"),
+    [("studio", ".st-job", ".studio.st-ready", ".st-queue"), ("", ".vw-told", ".vw-card-ratio", ".vw-score")],
+)
+def test_every_place_tells_the_same_of_a_job(
+    browser: Browser, address: str, workspace: Workspace, path: str, place: str, ready: str, begin: str
+) -> None:
+    """The page, the header and its list of jobs look at different times."""
+    bank = workspace.bank()
+    thresholds.choose(workspace, bank.id, thresholds.Choice(value=30, way="hand", who="Ben"))
+    with visiting(browser, 1400, 900) as page:
+        page.goto(address + path)
+        page.locator(ready).wait_for(timeout=SLOW)
+        if path:
+            page.click("[data-kind=generated]")
+            page.fill(".st-number", "12")
+            page.locator(begin, has_text="Queue 12").wait_for()
+        page.evaluate(TELLING, [place, ".frame-told", ".jobs-active .jobs-text"])
+        page.click(begin)
+        page.locator(place).wait_for(timeout=SLOW)
+        page.locator(place).wait_for(state="detached", timeout=SLOW)
+        told = page.evaluate("window.told")
+        assert all(len({one for one in counts if one}) <= 1 for counts in told), told
+        if path:  # Inspect's few images may be scored before the header looks
+            assert any(counts[0] and counts[1] for counts in told), told
+    thresholds.undo(workspace, bank.id, "Ben")
 
 
 def ended_in_part(route: Route) -> None:

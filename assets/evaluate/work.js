@@ -2,6 +2,7 @@
 
 import { find, make } from "../shared/dom.js";
 import { small } from "../shared/parts.js";
+import { allAsTold, onProgress, tellProgress } from "../shared/progress.js";
 import { endOf } from "./words.js";
 
 /** @typedef {import("./words.js").Job} Job */
@@ -44,8 +45,11 @@ export function followWork(pane, compareWith) {
     isLooking = false;
     timer = window.setTimeout(follow, isBusy ? QUICK : SLOW);
   };
+  /** @type {Job[]} */
+  let shown = [];
   /** @param {Job[]} jobs */
   const show = (jobs) => {
+    shown = jobs;
     const lines = jobs.map((job) => {
       const cancel = voice.attempt(async () => {
         await call("cancel", { id: job.id });
@@ -55,6 +59,10 @@ export function followWork(pane, compareWith) {
     });
     showLines(box, lines);
   };
+  onProgress((told) => {
+    const now = allAsTold(shown, told);
+    if (now !== shown) show(now);
+  });
   /** @param {Job} job @param {string} [compared] */
   const watch = (job, compared = "") => {
     known.watched.push({ id: job.id, mine: true, compared, at: store.get().at });
@@ -82,6 +90,7 @@ async function look(pane, known, show, compareWith, watch) {
       known.watched.push({ id, mine: false, compared: "", at: "" });
   }
   show(active);
+  tellProgress(active.filter(({ state }) => state === "running"));
   const over = new Map(jobs.filter((job) => !job.active).map((job) => [job.id, job]));
   const ended = known.watched.filter(({ id }) => over.has(id));
   known.watched = known.watched.filter((one) => !ended.includes(one));

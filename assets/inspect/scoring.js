@@ -1,6 +1,7 @@
 // Has a list scored or exported, and shows how far that is. Knows the job that the server runs for this page.
 
 import { find, make, save } from "../shared/dom.js";
+import { asTold, onProgress, tellProgress } from "../shared/progress.js";
 import { sentence } from "../shared/server.js";
 import { changeWords } from "./cutting.js";
 import { unscored, withRows } from "./lists.js";
@@ -23,6 +24,10 @@ export function scoringPane(inspect) {
     box.classList.toggle("vw-running", Boolean(state.job));
     if (state.job) showJob(box, state.job, inspect);
     else box.replaceChildren(scoreButton(state, inspect) || "");
+  });
+  onProgress((told) => {
+    const { job } = store.get();
+    if (job) store.patch({ job: asTold(job, told) });
   });
   let isFollowing = false;
   store.subscribe(["job"], async ({ job }) => {
@@ -114,6 +119,7 @@ async function look(inspect) {
   const job = answer.job;
   if (job.running) {
     store.patch({ job });
+    tellProgress([job]);
     return;
   }
   const { compared, images, rows } = store.get();

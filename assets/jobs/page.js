@@ -4,6 +4,7 @@
 import { find } from "../shared/dom.js";
 import { recall, remember } from "../shared/memory.js";
 import { caller, sentence } from "../shared/server.js";
+import { allAsTold, onProgress, tellProgress } from "../shared/progress.js";
 import { createStore } from "../shared/store.js";
 import { note } from "../shared/voice.js";
 import { announce } from "./elsewhere.js";
@@ -64,6 +65,7 @@ export function start(element, server) {
     find(element, ".jobs-said").replaceChildren(said ? note(said, "error", close) : "");
   });
   announce(element, store);
+  onProgress((told) => store.patch({ jobs: allAsTold(store.get().jobs, told) }));
   tellPanels(store);
   wireDrawer(element, store, ask, look);
   document.addEventListener("visibilitychange", look);
@@ -120,6 +122,7 @@ function looker(element, store, call) {
       const { loading, ...seen } = await call("look", { stamp: store.get().stamp });
       if (!loading) document.getElementById("exdd-loading")?.remove(); // the words of pages/head.py
       store.patch(seen);
+      if (seen.jobs) tellProgress(split(store.get().jobs).waiting.filter(({ state }) => state === "running"));
     } catch {
       store.patch({ stamp: "" }); // a failure is shown on the next click; the next request may succeed
     }

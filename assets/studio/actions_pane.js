@@ -3,6 +3,7 @@
 
 import { find, make } from "../shared/dom.js";
 import { small } from "../shared/parts.js";
+import { allAsTold, onProgress } from "../shared/progress.js";
 import { tieCheck, tieText } from "./fields.js";
 import { bar } from "./parts.js";
 import { batchWords } from "./prompts.js";
@@ -47,6 +48,7 @@ export function actionsPane(studio, painter, compare, refresh) {
     await refresh();
   });
   store.subscribe(["run"], ({ run }) => showRun(find(root, ".st-running"), run, stop));
+  onProgress((told) => store.patch({ jobs: allAsTold(store.get().jobs, told) }));
   store.subscribe(["jobs"], ({ jobs }) =>
     find(root, ".st-jobs").replaceChildren(...jobs.map((job) => jobRow(job, cancel))),
   );

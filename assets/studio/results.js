@@ -1,5 +1,6 @@
 // Asks the server for results: the list, one candidate, a comparison; and deletes one. Knows the store.
 
+import { tellProgress } from "../shared/progress.js";
 import { latest, sentence } from "../shared/server.js";
 import { counted } from "../shared/words.js";
 import { isSameList, showing } from "./candidate.js";
@@ -40,6 +41,7 @@ export const refresher = (studio) =>
       const answer = await call("results", asked(filter, Math.max(pageSize, results.length)));
       const before = store.get().jobs;
       take(store, answer);
+      tellProgress(store.get().jobs.filter(({ state }) => state === "running"));
       const active = new Set(store.get().jobs.map(({ id }) => id));
       for (const { id } of before) if (!active.has(id)) await tellEnd(studio, id);
     } catch (error) {

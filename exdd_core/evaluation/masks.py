@@ -76,11 +76,11 @@ class Counted(_Pixels):
         return len(self._known)
 
     def __getitem__(self, number):
+        if self._known[number] and self._region is not None:
+            return self._region.share(self._size, self._shapes[number]) >= HALF
         counted = np.zeros((self._size.height, self._size.width), bool)
         if not self._known[number]:
             return counted
-        if self._region is not None:
-            return self._region.share(self._size, self._shapes[number]) >= HALF
         shape = self._shapes[number] if self._size.keep_aspect else counted.shape
         left, top, width, height = frame(self._size, shape)
         counted[top : top + height, left : left + width] = True

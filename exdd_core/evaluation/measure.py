@@ -232,7 +232,7 @@ def _score(
             likely = probability(of_patches, odds[number])
             if likely is not None and read.known[image]:
                 which = inside.get("inside", ...)
-                if which is ... and read.counted is not None:
+                if which is ... and size.keep_aspect and read.counted is not None:
                     which = covered(read.counted[image], of_patches.shape) >= HALF
                 tallies[number] += resampling.tally(likely[which], patches.on_defect[image][which])
         progress.advance()

@@ -277,6 +277,13 @@ def test_features_that_are_no_numbers_are_refused(value: float, dimension: int) 
         greedy_coreset(rows, 5)
 
 
+@pytest.mark.parametrize("factor", [1e18, 1e30])
+def test_features_whose_squares_overflow_are_refused(many: np.ndarray, factor: float) -> None:
+    with pytest.raises(BadInput, match="too large"):
+        greedy_coreset(many * np.float32(factor), 5)
+    assert greedy_coreset(many * np.float32(1e15), 5).tolist() == greedy_coreset(many, 5).tolist()
+
+
 def test_selection_tells_how_far_it_is_and_stops_when_cancelled(many: np.ndarray) -> None:
     seen: list[int] = []
 

@@ -34,6 +34,7 @@ PRODUCT = 4_096, 256  # rows, and picked rows, in a matrix product: so few that 
 PRODUCT_ON_GPU = 65_536, 2_048
 MANY_AMONG = 8 * CANDIDATES  # up to so many, all distances among candidates are computed at once on a GPU,
 FEW_AMONG = 128  # and on a CPU
+LONGEST = 1e37  # squared length of a row, so that no sum overflows
 FEW = 4  # up to this many picked rows are compared by subtraction at once
 
 
@@ -80,6 +81,10 @@ class Greedy:
         self.count = 0
         self._add(torch.tensor([first]), self._centred(rows[first : first + 1]))
         self.levels = [self._everything()]
+        if not float(self.levels[0].squares.max()) <= LONGEST:
+            raise BadInput(
+                "Some features are too large, so no coreset can be selected; compute them from the images again."
+            )
         progress.advance()
 
     # --- rows -------------------------------------------------------------------------------------
@@ -122,11 +127,11 @@ class Greedy:
     def _gather(self, level: _Level, at: torch.Tensor) -> torch.Tensor:
         """Rows of a level, centred."""
         if level is not self.levels[0]:
-            return level.rows[at]
+            return level.rows.index_select(0, at)
         out = torch.empty(len(at), level.rows.shape[1], device=level.rows.device)
         for start in range(0, len(at), self.chunk):
             part = slice(start, start + self.chunk)
-            torch.sub(level.rows[at[part]].float(), self.middle, out=out[part])
+            torch.sub(level.rows.index_select(0, at[part]).float(), self.middle, out=out[part])
         return out
 
     # --- levels -----------------------------------------------------------------------------------
@@ -187,13 +192,13 @@ class Greedy:
         """Open the level of the rows at these places, their bounds brought up to date."""
         at = at[level.compared[at].argsort(stable=True)]
         inner = _Level(
-            level.numbers[at],
+            level.numbers.index_select(0, at),
             at,
             self._gather(level, at),
-            level.squares[at],
-            level.bounds[at],
-            level.compared[at],
-            level.exact[at],
+            level.squares.index_select(0, at),
+            level.bounds.index_select(0, at),
+            level.compared.index_select(0, at),
+            level.exact.index_select(0, at),
             floor,
         )
         for start in range(0, len(at), self.chunk):

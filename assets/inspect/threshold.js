@@ -49,7 +49,8 @@ export function thresholdPane(inspect) {
     const at = state.threshold?.value ?? 1;
     const dots = dotsOf(state, at);
     const blind = blindness(tally(dots, at), dots.length === state.images.length);
-    const words = blind || strangeness(dots, at);
+    const said = blind || strangeness(dots, at);
+    const words = said && said + unscoredWords(state.images.length, dots);
     const box = find(viewer, ".vw-blind");
     box.hidden = !words;
     const open = () => {
@@ -57,10 +58,7 @@ export function thresholdPane(inspect) {
       find(sheet, "input").focus();
     };
     const set = blind && small("Set another", open, { "data-needs": "curator" });
-    box.replaceChildren(
-      words && make("span", { title: words + unscoredWords(state.images.length, dots) }, words),
-      set,
-    );
+    box.replaceChildren(words && make("span", { title: words }, words), set);
   });
 }
 

@@ -48,11 +48,7 @@ class Call:
 
         given: values by name. Raises BadInput for what does not fit, and where the function refuses.
         """
-        names = [one.name for one in self.parameters]
-        if unknown := sorted(given.keys() - set(names)):
-            raise BadInput(
-                f'This call has no parameter "{unknown[0][:100]}"; it takes {", ".join(names) or "nothing"}.'
-            )
+        api.require_known(given, [one.name for one in self.parameters])
         with ExitStack() as opened:
             read = {}
             for one in self.parameters:

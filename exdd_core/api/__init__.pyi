@@ -6,5 +6,6 @@ from .application import (
 )
 from .served import (
     Served as Served,
+    require_known as require_known,
     what_is_wrong as what_is_wrong,
 )

@@ -5,12 +5,12 @@ Knows FastAPI. Does not know any address.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import Depends
+from fastapi import Depends, params
 from fastapi.exceptions import RequestValidationError
 from fastapi.requests import Request
 from fastapi.responses import JSONResponse, Response
@@ -72,6 +72,7 @@ class Sentences(APIRoute):
 
         async def answer(request: Request) -> Response:
             try:
+                await self._require_known(request)
                 return await handle(request)
             except HTTPException as error:  # Starlette's, of a form that is no proper one
                 return refused(error.status_code, f"{error.detail.rstrip('.')}.")
@@ -83,6 +84,21 @@ class Sentences(APIRoute):
                 return refused(400 if isinstance(error, BadInput) else 500, sentence_of(error))
 
         return answer
+
+    async def _require_known(self, request: Request) -> None:
+        """Refuse parameters that the call does not have: a misspelt `bank` would mean the active version."""
+        taken, form = self.dependant.query_params, self.dependant.body_params
+        require_known(request.query_params, [one.alias for one in taken], " in its address")
+        if any(isinstance(one.field_info, params.Form) for one in form):
+            require_known(await request.form(), [one.alias for one in form], " in its form")
+
+
+def require_known(given: Iterable[str], names: Sequence[str], where: str = "") -> None:
+    """Raise `BadInput` for a parameter that is none of `names`. where: they stand, such as " in its form"."""
+    if unknown := sorted(set(given) - set(names)):
+        raise BadInput(
+            f'This call has no parameter "{unknown[0][:LONGEST]}"{where}; it takes {", ".join(names) or "nothing"}.'
+        )
 
 
 def refused(status: int, sentence: str) -> JSONResponse:

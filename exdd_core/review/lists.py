@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from exdd_core.datasets import DEFECT, incoming
+from exdd_core.datasets.manifests import SPLITS
 from exdd_core.datasets.tree import Tree, image_files
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
@@ -105,7 +106,7 @@ def images_of(workspace: Workspace, key: str) -> list[ShownImage]:
         if str(folder) not in workspace.setting(FOLDERS, []) or not folder.is_dir():
             raise BadInput(f"The folder {folder} is no longer available; add it again.")
         return [_of_file(path, path.relative_to(folder).as_posix()) for path in image_files(folder)]
-    dataset, _, split = key.rpartition("/")
+    dataset, split = _split_of(key)
     return [_of_row(row) for row in workspace.images(dataset, split=split)]
 
 
@@ -122,12 +123,12 @@ class Entry(NamedTuple):
 
 def entries_of(workspace: Workspace, key: str) -> list[Entry]:
     """The images of a list as `images_of` orders them; cheap for tens of thousands."""
-    dataset, _, split = key.rpartition("/")
     if key == UPLOADS or key.startswith("folder:"):
         return [
             Entry(image.id, image.name, image.label, image.defect_type, image.ratio)
             for image in images_of(workspace, key)
         ]
+    dataset, split = _split_of(key)
     found = image_windows.listed(workspace, image_windows.Which(workspace.dataset(dataset).name, split))
     return [
         Entry(
@@ -135,6 +136,13 @@ def entries_of(workspace: Workspace, key: str) -> list[Entry]:
         )
         for id, path, label, kind, width, height, mask in found
     ]
+
+
+def _split_of(key: str) -> tuple[str, str]:
+    dataset, _, split = key.rpartition("/")
+    if not dataset or split not in SPLITS:
+        raise BadInput(f'There is no list "{key}"; those of a data set are called NAME/test and NAME/train.')
+    return dataset, split
 
 
 def find_image(workspace: Workspace, id: str) -> ShownImage:

@@ -283,7 +283,6 @@ def test_stacked_by_hand() -> None:
     seen = Distances(np.array([[2.0, 4]]), np.array([[3.0, 5]]), direction=np.array([-1.0]))
     judge = Stacked((2.0, -0.5, 3.0), 1.0)
     assert judge.patch_scores(seen).tolist() == pytest.approx([2])
-    assert judge.probability(seen).tolist() == pytest.approx([0.88079708])  # 1 / (1 + e^-2)
 
 
 @pytest.mark.parametrize("length", [5, 40, 600])

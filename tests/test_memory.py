@@ -380,6 +380,13 @@ def test_features_depend_on_all_that_makes_them(backbone: Backbone, tmp_path: Pa
     assert cache.key(backbone, SIZE, None, image.copy()) in keys
 
 
+def test_files_that_cannot_be_read_never_share_features(backbone: Backbone, tmp_path: Path) -> None:
+    cache, gone = FeatureCache(tmp_path / "features", 1 << 30), tmp_path / "gone.png"
+    assert cache.key(backbone, SIZE, None, gone) != cache.key(backbone, SIZE, None, gone)
+    (tmp_path / "folder.png").mkdir()
+    assert len({cache.key(backbone, SIZE, None, tmp_path / "folder.png") for _ in range(2)}) == 2
+
+
 def test_the_cache_keeps_below_its_cap_and_forgets_what_was_used_longest_ago(tmp_path: Path) -> None:
     one = np.zeros((4, 4, 64), np.float32)
     file = one.nbytes + 128 + len(SEAL) + 32  # with NumPy's header and the seal

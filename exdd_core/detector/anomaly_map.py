@@ -24,8 +24,8 @@ def anomaly_map(patch_scores: np.ndarray, sigma: float, size: Size) -> np.ndarra
 def on_scale_of_score(calibrated: np.ndarray, score: float, patch_scores: np.ndarray) -> np.ndarray:
     """A calibrated map on the scale of calibrated scores, float32 at the model's size.
 
-    0 is the median of normal images, 1 the threshold, and the patch with the highest score has the image's; nowhere is
-    a higher value.
+    0 is the median of normal images and 1 the threshold. The patch with the highest score has the image's score, which
+    no pixel exceeds.
 
     A map is calibrated by the maps of held-out normal images and a score by their scores, so the same place would have
     two numbers. A score above the median stretches the map from 0, the median of normal maps; any other moves it as a
@@ -39,13 +39,16 @@ def on_scale_of_score(calibrated: np.ndarray, score: float, patch_scores: np.nda
 def middle_of_patch(
     patch_scores: np.ndarray, shape: tuple[int, ...], patch: tuple[int, int] | None = None
 ) -> tuple[int, int]:
-    """(y, x) of the middle of a patch, (row, column), in a map of that shape; by default of the highest score's."""
+    """The pixel (y, x) at the middle of a patch in a map of `shape`, (H, W) or longer.
+
+    patch_scores: float (h, w). patch: (row, column); None for the patch with the highest score.
+    """
     height, width = patch_scores.shape
     row, column = patch or divmod(int(patch_scores.argmax()), width)
     return int((row + 0.5) * shape[0] / height), int((column + 0.5) * shape[1] / width)
 
 
 def enlarged(of_patches: np.ndarray, size: Size) -> np.ndarray:
-    """bool (h, w) of patches to bool (size.height, size.width) of pixels."""
-    whole = (size.width, size.height)
-    return cv2.resize(of_patches.astype(np.uint8), whole, interpolation=cv2.INTER_NEAREST).astype(bool)
+    """Pixels of the patches that are True, bool (size.height, size.width). of_patches: bool (h, w)."""
+    shape = (size.width, size.height)
+    return cv2.resize(of_patches.astype(np.uint8), shape, interpolation=cv2.INTER_NEAREST).astype(bool)

@@ -75,7 +75,7 @@ def _region(values: np.ndarray, pixels: np.ndarray) -> AnomalyRegion:
     x0, y0, x1, y1 = (int(v) for v in (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1))
     own = values.ravel()[pixels]
     highest = int(own.argmax())
-    corners = np.zeros((y1 - y0 + 1, x1 - x0 + 1), np.uint8)  # a corner counts where a pixel at it does
+    corners = np.zeros((y1 - y0 + 1, x1 - x0 + 1), np.uint8)  # 1 where a pixel of the region touches it
     for down in (0, 1):
         for right in (0, 1):
             corners[rows - y0 + down, columns - x0 + right] = 1
@@ -102,8 +102,8 @@ def regions_of_image(
 
     shown: its map at the model's size on the scale of its score (`anomaly_map.on_scale_of_score`), 1 being the
     threshold. scores: of its patches, float (h, w), -inf for those that do not count. shape: (H, W) of the image. What
-    lies in the border of a letterbox is part of no region. A defect has at least one region: where every one is too
-    small to count, the patch with the highest score.
+    lies in the border of a letterbox is part of no region. A defect has at least one region: where all are smaller than
+    `rules.area`, it is the patch with the highest score.
     """
     left, top, width, height = frame(size, shape)
     within = np.full_like(shown, -np.inf)  # the border of a letterbox repeats the edge of its image

@@ -54,7 +54,7 @@ class Backbone:
     std: tuple[float, ...]
 
     def __reduce__(self) -> tuple[object, ...]:
-        """For another process, maybe on another machine: there it computes where that one's EXDD_DEVICE says."""
+        """Pickle for another process, which puts the network on the device that its own EXDD_DEVICE names."""
         network = self.network if self.device.type == "cpu" else deepcopy(self.network).cpu()
         about = (self.name, self.layers, self.dimension, self.weights, self.fingerprint)
         return _received, (about, network, self.mean, self.std)

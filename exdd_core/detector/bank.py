@@ -48,7 +48,7 @@ class BankImage:
         return frozenset((self.group, self.donor, *self.taught_by)) - {""}
 
     def to_json(self) -> Json:
-        """For a file, which older versions of the program read where nothing was taught."""
+        """The image as JSON. Without `taught_by` where it is empty: older versions of the program do not know it."""
         return {name: value for name, value in asdict(self).items() if value or name != "taught_by"}
 
 
@@ -81,7 +81,7 @@ class Bank:
         self._forget()
 
     def __getstate__(self) -> Json:
-        """For another process: all but the search index and parts, which that builds itself."""
+        """Pickle without the search index and `parts`, which the other process builds itself."""
         return {**vars(self), "_index": None, "parts": {}}
 
     def __len__(self) -> int:
@@ -219,11 +219,11 @@ class Bank:
         self.position = np.concatenate([self.position, *(np.asarray(p, np.int16) for _, _, p, _ in several)])
         if self.surroundings is not None:
             width = self.surroundings.shape[1]
-            known_or_not = [
+            added = [
                 np.full((len(rows), width), np.nan, np.float32) if around is None else around
                 for _, rows, _, around in several
             ]
-            self.surroundings = np.concatenate([self.surroundings, *known_or_not])
+            self.surroundings = np.concatenate([self.surroundings, *added])
         self._forget()
 
     def remove(self, image_id: str) -> int:
@@ -283,7 +283,7 @@ class Bank:
             raise Damaged(f"{file.name} is missing or cannot be read") from error
 
     def _forget(self) -> None:
-        """Drop what no longer matches the rows: the search index, and parts of the bank by what they are."""
+        """Drop what was computed from the rows: the search index, and the banks of `row_weights.parted` by weights."""
         self._index: FlatIndex | None = None
         self.parts: dict[Hashable, Sequence[tuple[float, Bank]]] = {}
 

@@ -15,9 +15,7 @@ from exdd_core.detector.fitted import Fitted
 from exdd_core.detector.fusion import EPS, Distances, Evidence, Fusion
 from exdd_core.detector.thresholds import Calibration, NormalScores
 
-# A score that this many times the wanted rate of normal images exceed is too high to be called normal with
-# certainty.
-DOUBT = 5
+DOUBT = 5  # an image above the threshold for this many times the false-alarm rate is not called normal
 
 Odds = tuple[float, float] | None
 HeldOutImage = Callable[[int, int], Distances]

@@ -26,8 +26,8 @@ from exdd_core.detector.records import Change, Drift, Examined
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 
-# A tenth of the few patches on a few small defects would be next to nothing: the positive bank has at least
-# as many.
+# The positive bank keeps at least this many rows, or all there are: a tenth of the patches of a few small defects would
+# be next to nothing.
 FEWEST_POSITIVE_ROWS = 1_000
 
 
@@ -109,7 +109,7 @@ def additions(fitted: Fitted, several: Sequence[Marked], side: str = "positive")
 def _widening(fitted: Fitted, image: BankImage, rows: np.ndarray) -> np.ndarray:
     """Which rows (m, d) of an image extend the positive bank, with as many as a new build would have, int64.
 
-    Paintings that do not count fully have no say in which rows of others do.
+    Paintings that do not count fully do not decide which rows of other images are kept.
     """
     counts, reference = fitted.models.counts, fitted.reference
     positive = fitted.banks.positive or empty_bank(fitted.setup.backbone.dimension)

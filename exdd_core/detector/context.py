@@ -72,7 +72,7 @@ class Discriminant:
         return rows @ self.own + around @ self.surrounding.ravel() + np.float32(self.bias)
 
     def of_image(self, features: np.ndarray) -> np.ndarray:
-        """features: float32 (h, w, d) -> float32 (h, w). Averages few products instead of many features."""
+        """features: float32 (h, w, d) -> float32 (h, w). Averages LEVELS products a patch, not e features."""
         h, w, _ = features.shape
         flat = features.reshape(h * w, -1)
         parts = (_short(flat) @ self.surrounding.T).reshape(h, w, LEVELS)
@@ -163,7 +163,7 @@ def solved(
             return None
         ridge = RIDGE * (1 + FEW / count)
         (mean_a, within), (mean_b, of_defects) = a.moments(), b.moments()
-        within *= SHARED  # in place: matrices of a few MB are read and written often enough
+        within *= SHARED  # in place: copies of matrices of several MB take time
         of_defects *= 1 - SHARED
         within += of_defects
         within.flat[:: len(within) + 1] += ridge

@@ -1,4 +1,4 @@
-"""A coreset of rows that come in blocks and are never together in memory; their projections are, or a share of them.
+"""A coreset of rows that come in blocks: only their projections, or a share of these, are in memory together.
 
 Knows the projection and the selection of `coreset`. Does not know images, or what the rows mean.
 """
@@ -17,9 +17,8 @@ from exdd_core.later import torch
 from exdd_core.progress import Progress
 
 PROJECTION_DIM = 128
-MOST_ROWS = (
-    5_000_000  # projected rows in memory, 2.6 GB; KolektorSDD2's normal training images have 4.6 million
-)
+# Projected rows in memory, 2.6 GB; KolektorSDD2's normal training images have 4.6 million.
+MOST_ROWS = 5_000_000
 THINNED_AT_ONCE = 1_024  # rows of which a share is kept where there are more than MOST_ROWS
 
 

@@ -76,7 +76,7 @@ def _counted_of_held_out(fitted: Fitted) -> np.ndarray:
         found = _followed(held, known, bank)
         kept.append((bank, found))
         distances = found.distances
-        if weight < 1:  # where all are of an image's own part, none is left
+        if weight < 1:  # no row is left where all are of the image's own part
             hidden = np.array([bank.of(part).all() for part in held.parts])
             distances = np.where(hidden[:, None, None], np.float32(np.inf), distances)
         several.append((weight, distances))
@@ -204,9 +204,8 @@ def _of_defects(
                 parts,
                 lambda bank: bank.search(rows, fusion.NEIGHBOURS, bank.of(*fold))[0],  # noqa: B023
             )
-        if (
-            models.direction is not None and len(folds) >= fusion.FEWEST_PARTS
-        ):  # else no fusion is fitted on L
+        # With fewer parts no fusion is fitted on L.
+        if models.direction is not None and len(folds) >= fusion.FEWEST_PARTS:
             others = known.rows[~known.of(*fold)]
             normals = fitted.examples.normals.rows
             along[own] = direction.fit_direction(normals, others, models.direction)(asked.rows[own])
@@ -216,7 +215,8 @@ def _of_defects(
 
 
 def _folds(groups: np.ndarray, first: np.ndarray) -> list[np.ndarray]:
-    """The parts of defect patches in at most FIT_FOLDS folds. Those of `first`, bool (n,), are dealt by themselves."""
+    """The parts of defect patches in at most FIT_FOLDS folds. Those of the patches `first`, bool (n,), are spread
+    evenly by themselves, so that the others do not move them."""
     parts = np.unique(groups[first])
     folds = np.array_split(parts, min(len(parts), FIT_FOLDS))
     others = np.array_split(np.setdiff1d(groups, parts), len(folds))
@@ -230,6 +230,6 @@ def _contexts(fitted: Fitted, known: Bank) -> np.ndarray | None:
     out, groups, real = np.empty(len(known), np.float32), known.groups, known.real
     for part in np.unique(groups):
         own = groups == part
-        for some in (own & real, own & ~real):  # by themselves, as last digits depend on what else is asked
+        for some in (own & real, own & ~real):  # separately: the last digits depend on the other rows
             out[some] = fitted.models.discriminant_for(part)(known.rows[some], known.surroundings[some])
     return out

@@ -92,13 +92,13 @@ class PatchSet:
     def groups(self) -> np.ndarray:
         return np.array([i.group for i in self.images], dtype=str)
 
-    def without_numbers(self) -> list[int]:
-        """The images with a feature that is no finite number, as after an overflow: nothing can be said of them."""
+    def not_finite(self) -> list[int]:
+        """The numbers of the images with a feature that is not finite, as after an overflow."""
         return [i for i, features in enumerate(self.features) if not np.isfinite(features).all()]
 
-    def require_numbers(self) -> None:
-        """Raise BadInput where nothing can be learned from an image, see `without_numbers`."""
-        if unknown := [self.images[i].id for i in self.without_numbers()]:
+    def require_finite(self) -> None:
+        """Raise BadInput where an image has a feature that is not finite."""
+        if unknown := [self.images[i].id for i in self.not_finite()]:
             raise BadInput(
                 f"The network's features of {listed(unknown)} are not finite, so no bank can learn from "
                 "them; retire each image named here and try again."
@@ -117,7 +117,7 @@ class PatchSet:
     def marked(self) -> Iterator[Marked]:
         """The patches on a defect of every image that has some, image by image.
 
-        Where they would take more than MOST_BYTES, each image gives the same share of its own, and at least one.
+        Where they would take more than MOST_BYTES, the same share of each image's patches is kept, at least one.
         """
         dimension = self.features.shape[-1]
         most = MOST_BYTES // (4 * (dimension + context.width(dimension)))
@@ -159,7 +159,7 @@ class Marked:
         return cls(image, features[row, column], position, around[row, column], unmarked)
 
     def thinned(self, share: float) -> Marked:
-        """A sample of these patches, the same one every time; what is unmarked stays."""
+        """The given share of these patches, at least one, the same ones every time. Unmarked patches stay."""
         rng = np.random.default_rng(zlib.crc32(self.image.id.encode()))
         kept = np.sort(rng.permutation(len(self.rows))[: max(1, round(share * len(self.rows)))])
         around = None if self.surroundings is None else self.surroundings[kept]

@@ -1,14 +1,13 @@
-"""Features of images on disk, so that whoever asks for the same ones again need not wait for the network.
+"""Features of images on disk, so that the network does not compute the same ones twice.
 
-A file an image, float32, under a name made of all that its features depend on. Together the files take at most a given
-number of bytes; those that were used longest ago go first. Knows files and arrays. Does not know workspaces, nor who
-asks.
+One float32 file for each image, named by a digest of all that its features depend on. The files take at most a given
+number of bytes together; those used longest ago are removed first. Knows files and arrays. Does not know workspaces.
 """
 
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,16 +20,15 @@ from exdd_core.detector.backbones import Backbone
 from exdd_core.geometry import Size
 from exdd_core.region import Region
 
-LARGEST_SET = (
-    0.5  # share of the cache that one set of images may fill: larger ones would only push themselves out
-)
+# Share of the cache that one set of images may fill: a larger one would push its own files out.
+LARGEST_SET = 0.5
 
 
 @dataclass
 class FeatureCache(CappedFolder):
     """A folder with the features of images.
 
-    reading: tells how image files become pixels, such as the bit depth; features of other readings are others.
+    reading: how image files become pixels, such as the bit depth; it is part of each file's name.
     """
 
     reading: str = ""
@@ -38,7 +36,10 @@ class FeatureCache(CappedFolder):
     def key(
         self, backbone: Backbone, size: Size, region: Region | None, source: str | Path | np.ndarray
     ) -> str:
-        """A name for the features of one image: a digest of its content and all else that they depend on."""
+        """A name for the features of one image: a digest of its content and all else that they depend on.
+
+        A file that cannot be read gets a name that is never found again.
+        """
         where = region.digest if region is not None else ""
         engine = inference.engine_for(backbone, (size.height, size.width)).name
         depends = backbone.fingerprint, backbone.layers, engine, size, where, self.reading
@@ -47,9 +48,11 @@ class FeatureCache(CappedFolder):
             digest.update(repr((source.shape, source.dtype.str)).encode())
             digest.update(np.ascontiguousarray(source).data)
         else:
-            with suppress(OSError):  # whoever reads the image says what is wrong with the file
-                if files.is_regular(Path(source)):
-                    digest.update(Path(source).read_bytes())
+            try:
+                content = Path(source).read_bytes() if files.is_regular(Path(source)) else None
+            except OSError:  # reading the image will say what is wrong with the file
+                content = None
+            digest.update(uuid.uuid4().bytes if content is None else content)
         return digest.hexdigest()
 
     def takes(self, size: int) -> bool:

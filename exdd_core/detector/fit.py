@@ -33,8 +33,9 @@ CALIBRATION_IMAGES = 150  # at most this many held-out normal images set medians
 FIT_UNMARKED = 2_000  # at most this many patches outside the masks of real defects are fitted on
 # Parts are reserved for a guaranteed threshold where there are this many times as many as it needs.
 PLENTY = 4
-TOO_NORMAL = 0.5  # share of held-out normal patches that are less normal than a patch that is not clean
-VISIBLE = 0.99  # share of held-out normal patches that are more normal than a visible patch
+# Quantiles of the mean distance of held-out normal patches to the negative bank: a patch on a defect is clean above the
+# first, and visible above the second.
+TOO_NORMAL, VISIBLE = 0.5, 0.99
 
 
 def fit(
@@ -65,7 +66,7 @@ def fit(
     everything = patch_set(
         setup.backbone, [*normals, *defects], settings.size, progress, settings.read, setup.region, cache
     )
-    everything.require_numbers()
+    everything.require_finite()
     engine = inference.engine_for(setup.backbone, (settings.size.height, settings.size.width)).name
     fitted = replace(fitted, setup=replace(setup, engine=engine))
     n = len(normals)

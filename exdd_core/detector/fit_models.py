@@ -161,7 +161,7 @@ def _training_sums(fitted: Fitted) -> TrainingSums | None:
     sums, known = fitted.refit.sums or (None, [])
     before, new = [i.id for i in defects.images[: len(known)]], defects.images[len(known) :]
     grown = known == before and all(image.origin != "real" for image in new)
-    of_engines = np.bincount(held_out.kinds_of_rows(defects))[1:]  # what is real, is sampled by itself
+    of_engines = np.bincount(held_out.kinds_of_rows(defects))[1:]  # real ones are sampled separately
     most = of_engines.max(initial=0) if defects.real.any() else len(defects)
     if sums and sums.folds == folds and grown and most <= FIT_PATCHES:
         return sums.plus(defects.take(np.flatnonzero(defects.image >= len(known))))
@@ -169,13 +169,14 @@ def _training_sums(fitted: Fitted) -> TrainingSums | None:
 
 
 def paintings(fitted: Fitted) -> list[Paintings]:
-    """What the painted defects among the examples find of the real ones, by engine; none without known surroundings."""
+    """How well each engine's painted defects among the examples find the real ones; none without surroundings."""
     sums = TrainingSums.of(*_patches_of_sums(fitted), _folds(fitted))
     return _paintings(fitted, sums) if sums else []
 
 
 def tried(fitted: Fitted) -> tuple[Fitted, dict[str, float]]:
-    """What painted rows will count for (`Models.counts`), before there is a positive bank. Keeps sums for fitting."""
+    """What painted rows will count for (`Models.counts`), before there is a positive bank, and the value with the sums
+    that this was computed from, which fitting uses again."""
     real = fitted.examples.defects.real
     if real.all() or not real.any():
         return fitted, {}

@@ -142,8 +142,8 @@ class Refit:
 
 @dataclass(frozen=True)
 class Fitted:
-    """Everything that a detector consists of. held_out: None where banks cannot change: in format 1, and in what judges
-    alone."""
+    """Everything that a detector consists of. held_out: None where banks cannot change: in format 1, and in what
+    `judging_alone` returns."""
 
     setup: Setup
     banks: Banks
@@ -165,7 +165,7 @@ class Fitted:
         return (image for place in places if place is not None for image in place.images)
 
     def judging_alone(self) -> Fitted:
-        """What scores need: without the patches and the held-out images by which banks change, but with their names."""
+        """The detector with what scoring needs alone: it cannot change, but still names every image of `known`."""
         none = unfitted(self.setup.backbone, self.setup.settings).examples
         names = replace(none, normals=empty_examples(self.setup.backbone.dimension))
         names.normals.images = list({image.id: image for image in self.known()}.values())

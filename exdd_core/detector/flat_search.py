@@ -30,7 +30,7 @@ SPARE = 16  # further candidates where rounding may have changed the order of ne
 @functools.cache
 def _faiss() -> Any:
     """The package, loaded once; None where it is not installed."""
-    importlib.import_module("scipy.linalg")  # has read the variable before it is set
+    importlib.import_module("scipy.linalg")  # its OpenBLAS reads the variable now, before it is set
     given = os.environ.get(KERNEL)
     if given is None and torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512"):
         os.environ[KERNEL] = "Haswell"
@@ -74,16 +74,11 @@ class FlatIndex:
             close = np.flatnonzero(squared[:, 0] < 1e-3 * length)
             for at in np.array_split(close, -(-len(close) // 256)) if len(close) else ():
                 squared[at], found[at] = self._measured(part[at], there)
-            stop = start + len(part)
-            distances[start:stop, :there], numbers[start:stop, :there] = (
-                np.sqrt(np.maximum(squared, 0)),
-                found,
-            )
+            at_once = slice(start, start + len(part))
+            distances[at_once, :there], numbers[at_once, :there] = np.sqrt(np.maximum(squared, 0)), found
         if 0 < there < k:
-            distances[:, there:], numbers[:, there:] = (
-                distances[:, there - 1 : there],
-                numbers[:, there - 1 : there],
-            )
+            for found in (distances, numbers):
+                found[:, there:] = found[:, there - 1 : there]
         return distances, numbers
 
     def _measured(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -23,9 +23,8 @@ from exdd_core.errors import BadInput
 EPS = 1e-6  # of Eq. 20
 NEIGHBOURS = 5  # N and P are mean distances to this many rows where a fusion does not say otherwise
 
-State = dict[
-    str, str | int | float | list[float] | tuple[float, ...] | Mapping[str, float]
-]  # a fusion as JSON
+# A fusion as JSON.
+State = dict[str, str | int | float | list[float] | tuple[float, ...] | Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Evidence:
     for a painted one. pictures: int (b,), the number of each patch's image. share: of patches that lie on a
     defect, 0 to 1. images: the number of normal images. unmarked: of patches (c) outside the masks of the
     same images, or None. each: float (c,), how many patches each of `unmarked` stands for; each of `normals`
-    stands for `each_normal`. painted: of each engine, the weight of its paintings and of how many defects they are.
+    stands for `each_normal`. painted: of each engine, the weight of its paintings and how many defects they show.
     counts: by engine, what a painted row counts for in P of `Context`; those not named count fully.
     """
 
@@ -315,12 +314,6 @@ class Stacked(Fusion):
     def patch_scores(self, distances: Distances) -> np.ndarray:
         return (self._columns(distances) @ np.array(self.weights) + self.bias).astype(np.float32)
 
-    def probability(self, distances: Distances) -> np.ndarray:
-        """The score as a probability, 0 to 1, if normal and defective patches were equally frequent."""
-        from scipy.special import expit  # here, as bundles score without scipy
-
-        return expit(self.patch_scores(distances))
-
     @staticmethod
     def _columns(distances: Distances) -> np.ndarray:
         assert distances.direction is not None
@@ -335,7 +328,8 @@ class Context(Fusion):
     distance to the nearest normal row, as in PatchCore. C: value of a patch and its surroundings under a linear
     discriminant fitted on defects. N/P: ratio of the mean distances to a few rows of each bank. trust: set by the
     number of known defects and not fitted: few parts cannot determine it, and painted defects, which a discriminant
-    always detects, would set it too high. These count by what they find of real ones (`transfer`), in all three.
+    always detects, would set it too high. Painted defects weigh in all three terms by how well they find real ones
+    (`transfer`).
 
     Assumes that a defect differs from normal surface, or resembles a known defect together with its surroundings; that
     all images come from one set-up (place, light and scale), since C compares surroundings; and that future defects

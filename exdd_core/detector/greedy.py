@@ -32,8 +32,7 @@ SAVED_EVERY = 20.0  # seconds between two states of the file that a selection is
 STAGE = "Choosing the rows to keep"
 PRODUCT = 4_096, 256  # rows, and picked rows, in a matrix product: so few that it stays in the cache
 PRODUCT_ON_GPU = 65_536, 2_048
-MANY_AMONG = 8 * CANDIDATES  # up to so many, all distances among candidates are computed at once on a GPU,
-FEW_AMONG = 128  # and on a CPU
+MANY_AMONG, FEW_AMONG = 8 * CANDIDATES, 128  # most candidates compared all at once, on a GPU and on a CPU
 LONGEST = 1e37  # squared length of a row, so that no sum overflows
 FEW = 4  # up to this many picked rows are compared by subtraction at once
 
@@ -340,12 +339,12 @@ class Greedy:
         ).hexdigest()
 
     def _save(self, file: Path) -> None:
-        """Write the picks; on a full disk nothing is, as the selection itself needs no file."""
+        """Write the picks. An error, such as a full disk, is ignored: the selection itself needs no file."""
         with suppress(OSError), whole(file) as unfinished, unfinished.open("wb") as out:
             np.savez(out, picked=self.picked[: self.count].numpy(), mark=self._mark())
 
     def _continue(self, file: Path) -> None:
-        """Take the picks from a file of the same rows; from no other, and from none that is damaged."""
+        """Take over the picks from a file of the same rows. Another file, or a damaged one, is ignored."""
         try:
             with np.load(file) as found:
                 picked, mark = torch.from_numpy(found["picked"])[: len(self.picked)], str(found["mark"])
@@ -359,7 +358,7 @@ class Greedy:
             self.progress.begin(STAGE, len(self.picked), self.count)
 
     def _alive(self) -> None:
-        """Raise Cancelled where somebody has cancelled."""
+        """Raise Cancelled after a person has cancelled."""
         if self.progress.cancelled:
             raise Cancelled(self.progress.stage)
 

@@ -190,7 +190,7 @@ class Inspection:
     def regions(self) -> list[KnownRegion]:
         """Where the shown map is above the threshold, the highest peak first; empty for an image that cannot be judged.
 
-        A defect has at least one: where every region is too small to count, the patch with the highest score.
+        A defect has at least one: where all are too small to count, it is the patch with the highest score.
         """
         if not self.is_judged:
             return []
@@ -286,12 +286,11 @@ class Inspection:
 
 
 def reworded(reason: str, before: str, after: str) -> str:
-    """The reason of a verdict `before` for the verdict `after`, of the same score at another threshold."""
-    for short in (REASONS[before], f"{before.capitalize()}: "):
-        if reason.startswith(short):
-            known = short != REASONS[before]
-            return (f"{after.capitalize()}: " if known else REASONS[after]) + reason.removeprefix(short)
-    return reason
+    """The reason of a verdict, begun as one for the verdict `after`: the same score at another threshold."""
+    short = f"{before.capitalize()}: "
+    if reason.startswith(REASONS[before]):
+        return REASONS[after] + reason.removeprefix(REASONS[before])
+    return f"{after.capitalize()}: {reason.removeprefix(short)}" if reason.startswith(short) else reason
 
 
 def probability(scores: np.ndarray | float, odds: tuple[float, float] | None) -> np.ndarray | None:

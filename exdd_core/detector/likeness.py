@@ -16,8 +16,8 @@ FEWEST_PARTS = 3  # leave-one-part-out needs at least this many defective parts
 def trust(real_parts: int, painted: Sequence[tuple[float, int]] = ()) -> float:
     """The weight of likeness to known defects in `Context`, by the number of parts with a real defect.
 
-    painted: of each engine, the weight of its paintings, 0 to 1, and of how many defects they are; at weight 1 each is
-    worth a real part.
+    painted: for each engine, the weight of its paintings, 0 to 1, and how many defects they show; at weight 1 each of
+    these is worth a real part.
     """
     alone = _trust_of(real_parts)
     return max([alone, *(alone + w * (_trust_of(real_parts + number) - alone) for w, number in painted)])

@@ -83,7 +83,7 @@ class PatchFeatures(Sequence[np.ndarray]):
         return self.stored[stored, row, column]
 
     def copied(self) -> PatchFeatures:
-        """These images alone, so that the file with all the others can go."""
+        """A copy of these images alone, so that the file with all of them can go; `self` where all are in memory."""
         if not isinstance(self.stored, Spill):
             return self
         own = PatchFeatures(Spill(len(self), self.shape[1:], self.stored.dtype, self.stored.folder))
@@ -93,7 +93,7 @@ class PatchFeatures(Sequence[np.ndarray]):
 
 
 class FlatFeatures(Sequence[np.ndarray]):
-    """The same with the patches of each image in one row: float32 (h * w, d) each."""
+    """`PatchFeatures` with the patch grid of each image flattened: float32 (h * w, d) each."""
 
     def __init__(self, features: PatchFeatures):
         self.features = features

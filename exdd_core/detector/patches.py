@@ -113,7 +113,7 @@ def _on_cluster(
     """`_here` with the network on the machines of a cluster, which get pixels at the model's size."""
     backbone, engine = look.backbone, inference.asked()
     where = "cuda" if cluster.has_gpus() else "cpu"
-    if where != backbone.device.type:  # names in the cache tell of this machine's device
+    if where != backbone.device.type:  # the cache names features by this machine's engine
         look = replace(look, cache=None)
     elif where == "cpu":  # all machines take the engine that this one takes
         name = inference.engine_for(backbone, (look.size.height, look.size.width)).name

@@ -1,9 +1,9 @@
-"""What painted rows of the positive bank count for: which rows it has of them, and P as a weighted mean of distances.
+"""Weights of painted rows in the positive bank: which of them it keeps, and P as a weighted mean of distances.
 
-Where paintings were tried on real defects (`transfer`), a row of theirs counts for what they have earned. P is the mean
-distance to the nearest rows that together have the weight of a few real ones: rows without weight change nothing, as
-if they were not there, and influence grows continuously with the weight. Rows that count fully are chosen for the bank
-as if there were no others. Knows banks, and weights by engine. Does not know how weights are earned.
+Where paintings were tried on real defects (`transfer`), their rows have the weight that they earned there. P is the
+mean distance to the nearest rows that together weigh as much as a few real ones: rows of weight 0 change nothing, and
+influence grows continuously with the weight. Rows that count fully are chosen for the bank as if there were no others.
+Knows banks, and weights by engine. Does not know how weights are earned.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def parted(bank: Bank, weights: Mapping[str, float]) -> Parts:
     if key not in bank.parts:
         which = engine_of_each(bank, list(weights))
         own = [(weight, np.flatnonzero(which == place)) for place, weight in enumerate(weights.values())]
-        counting = [(1.0, np.flatnonzero(which < 0)), *(one for one in own if one[0] > 0 and len(one[1]))]
+        counting = [(1.0, np.flatnonzero(which < 0)), *(pair for pair in own if pair[0] > 0 and len(pair[1]))]
         bank.parts[key] = [(weight, bank.take(numbers)) for weight, numbers in counting]
     return bank.parts[key]
 
@@ -43,8 +43,8 @@ def choose(
 ) -> np.ndarray:
     """The numbers of the rows of known defects that the positive bank keeps, ascending.
 
-    keep: the numbers of those that it would keep of rows (n, d). weights: as in `parted`. Those that count fully are
-    chosen by themselves; of each other engine those are kept that would be, were they and these all.
+    keep: from rows (n, d) to the numbers of those to keep. weights: as in `parted`. Rows that count fully are chosen
+    among themselves; those of another engine are chosen as if the bank held only them and the rows that count fully.
     """
     which = engine_of_each(defects, list(weights))
     full = np.flatnonzero(which < 0)

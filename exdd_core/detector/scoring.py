@@ -154,7 +154,7 @@ def _inspected(fitted: Fitted, found: np.ndarray, shape: Shape, nearest: Nearest
     nearest = nearest or _nearest(fitted, found, inside=inside)
     distances = nearest.distances
     scores = one.patch_scores(distances)
-    # A search finds some row for what is no number, too, and a distance that looks like one.
+    # A search finds a row, at a distance that looks sound, even for features that are not finite.
     score = one.image_score(distances) if np.isfinite(found).all() else math.nan
     calibration = fitted.models.fusions[one.name][1]
     model_map = anomaly_map(scores, one.sigma, setup.settings.size)

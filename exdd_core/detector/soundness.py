@@ -1,7 +1,7 @@
-"""Whether the arrays of a stored bank can be what was stored: types, shapes, ranges, finite values.
+"""Checks that arrays read from disk can be those of a bank: types, shapes, ranges, finite values.
 
-Finds what no healthy disk returns, also in folders without digests of their files. Knows arrays by what they
-stand for. Does not know files, and cannot tell one plausible value from another.
+So damage shows even in folders without digests of their files. Knows what each array stands for. Does not know files,
+and cannot tell one plausible value from another.
 """
 
 from __future__ import annotations

@@ -174,15 +174,20 @@ def _backbone(kept: Mapping[str, Any], backbone: Backbone | None) -> Backbone:
 
 
 def _read(folder: Path, state: Mapping[str, Any], dimension: int) -> _Stored:
-    """Read a folder of any format and lift its data to the present one: all that knows of older formats.
+    """Read a folder of any format, with defaults for what older formats lack. Nothing else knows older formats.
 
     Format 1 has no examples, held-out images and reference distances. Folders of format 2 may be older than
     the region of interest, guaranteed thresholds, the stored scores of PatchCore ("usual"), unmarked patches
     ("stand_for"), the transfer of paintings and versions without held-out images.
     """
-    lifted = {"guaranteed": False, "roi": False, "usual": None, "paintings": [], "held_out": True} | dict(
-        state
-    )
+    lifted: dict[str, Any] = {
+        "guaranteed": False,
+        "roi": False,
+        "usual": None,
+        "paintings": [],
+        "held_out": True,
+    }
+    lifted |= state
     negative, positive, arrays = Bank.load(folder / "negative.safetensors"), None, {}
     if any(name != "patchcore" for name in state["fusions"]):
         positive = Bank.load(folder / "positive.safetensors")

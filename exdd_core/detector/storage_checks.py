@@ -1,4 +1,4 @@
-"""Whether the parts of a detector that was read fit together, and all of its numbers can judge a score.
+"""Checks that the parts of a stored detector fit together, and that its numbers are finite.
 
 Knows the fields of a fitted detector. Does not know files, nor how anything is computed.
 """
@@ -77,7 +77,8 @@ def _require_held_out(held: HeldOut, negative: Bank, positive: Bank | None, grid
     m, n = len(held.images), grid[0] * grid[1]
     require(len(held.parts) == m, "the held-out images have parts of other images")
     _require_neighbours("negative", held.negative, m, n, len(negative))
-    if held.positive is not None and positive is not None:  # PatchCore keeps those of the detector it is from
+    # PatchCore keeps the neighbours of the detector that it was made from, without its positive bank.
+    if held.positive is not None and positive is not None:
         _require_neighbours("positive", held.positive, m, n, len(positive))
     inside = held.inside
     fits = inside is None or (inside.dtype == bool and inside.shape == (m, n))

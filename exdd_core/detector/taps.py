@@ -1,4 +1,4 @@
-"""The first stages of a network, and what the layers that a backbone takes its features from put out.
+"""The first stages of a network, and the outputs of the layers that a backbone takes its features from.
 
 Knows torch's modules. Does not know weights or where they come from.
 """

@@ -47,11 +47,11 @@ class PaintingsState(TypedDict):
 
 @dataclass(frozen=True)
 class Paintings:
-    """The paintings of one engine, and what they earn.
+    """The paintings of one engine, and the weight that they earn.
 
-    images: how many. defects: of how many defects they are, beyond the known real parts: transplants of one part are
-    of one. word: what each counts for by a person's word, 0 to 1. found: by real part. share: what is left of a
-    painting's weight where many are copies of a few known defects, 0 to 1.
+    images: how many. defects: how many different defects they show, beyond those of known real parts: transplants from
+    one part show one. word: the weight of each by a person's word, 0 to 1. found: how well they find each real part.
+    share: the factor, 0 to 1, that reduces their weight where many are copies of a few known defects.
     """
 
     engine: str
@@ -80,22 +80,23 @@ class Paintings:
         return sum(one.auroc >= FULL_FROM for one in self.found.values())
 
     def weight(self, without: Collection[str] = ()) -> float:
-        """What paintings count for: 0, nothing, to 1, as much as real defects; see `TrainingSums.discriminants`."""
+        """The weight of the paintings in discriminants, from 0 to that of real defects, 1; see
+        `TrainingSums.discriminants`. without: parts that must not be known."""
         tried = self.transfer(without)
         return self.word if tried is None else _earned(tried)
 
     def of_row(self, without: Collection[str] = ()) -> float:
-        """What a row of theirs counts for among the nearest defect rows, 0 to 1; see `fusion.Distances.counted`.
+        """The weight, 0 to 1, of a row of theirs among the nearest defect rows; see `fusion.Distances.counted`.
 
-        Rows need no proof, as one decides only beside it, and lose their weight where real defects disprove them: parts
-        too small to tell, whose AUROC the part of chance outweighs, leave it, and so does knowing none.
+        A row affects only patches near to it, so it needs no proof and counts fully until real defects disprove it.
+        Hence the part of chance, which outweighs parts that are too small to tell, is left out here.
         """
         tried = self.transfer(without, prior=0)
         return 1.0 if tried is None else _earned(tried) * self.share
 
     @property
     def idle(self) -> bool:
-        """Whether real defects disprove them: no score changes by them."""
+        """Whether real defects disprove the paintings, so that they change no score."""
         return self.of_row() == 0
 
     def state(self) -> PaintingsState:
@@ -117,23 +118,20 @@ class Paintings:
         return cls(state["engine"], state["images"], state["defects"], state["word"], found, state["share"])
 
     def sentence(self) -> str:
-        """What these paintings find of the known real defects, and what they count for."""
+        """A sentence for people: how many known real defects these paintings find, and what they count for."""
         name = f"{count(self.images, 'painting')} by {self.engine or 'an unknown engine'}"
         several, tried, weight = self.images > 1, self.transfer(), self.weight() * self.share
         percent = f"{100 * weight:.0f} %"
         if tried is None:
-            counts, little = (
-                "count" if several else "counts",
-                "for little" if weight <= 0 else f"for {percent}",
-            )
+            counts = "count" if several else "counts"
             if weight >= 1:
                 return (
                     f"{name} {counts} in full because you said that they look like your defects; there is no real "
                     "defect to check this against."
                 )
             return (
-                f"{name} {counts} {little}, because there is no real defect to check them against: import or "
-                "mark one, or set how much painted defects look like yours."
+                f"{name} {counts} for {percent if weight > 0 else 'little'}, because there is no real defect to check "
+                "them against: import or mark one, or set how much painted defects look like yours."
             )
         parts = count(len(self.found), "defective part")
         earned = f"have at most {percent} of the weight of all defects"
@@ -153,8 +151,8 @@ def _earned(tried: float) -> float:
 
 
 def row_counts(several: Iterable[Paintings], without: Collection[str] = ()) -> dict[str, float]:
-    """By engine, what a row of its paintings counts for, where below 1. without: parts that must not be known."""
-    counts = {one.engine: one.of_row(without) for one in several}
+    """The weight of a row by engine, where it is below 1. without: parts that must not be known."""
+    counts = {paintings.engine: paintings.of_row(without) for paintings in several}
     return {engine: weight for engine, weight in counts.items() if weight < 1}
 
 
@@ -167,7 +165,7 @@ def paintings(sums: TrainingSums, normals: Bank, defects: Bank, likeness: float 
     normals, defects = normals.with_surroundings(), defects.with_surroundings()
     real_parts = {image.group for image in _shown(defects, defects.real)}
     several = []
-    for engine, _ in sorted(sums.painted.items()):
+    for engine in sorted(sums.painted):
         rows = ~defects.real & np.array([i.engine == engine for i in defects.images], bool)[defects.image]
         own = _shown(defects, rows)
         made_from = {image.donor or image.id for image in own} - real_parts
@@ -185,7 +183,7 @@ def _shown(bank: Bank, rows: np.ndarray) -> list[BankImage]:
 
 
 def _found(sums: TrainingSums, engine: str, normals: Bank, defects: Bank) -> dict[str, Found]:
-    """By real part, how well the paintings of one engine find it; not of parts that a fold cannot leave out."""
+    """How well the paintings of one engine find each real part, without parts that no fold can leave out."""
     whole, folds = sums.of_paintings(engine)
     without = {part: one for parts, one in zip(sums.folds, folds, strict=True) for part in parts}
     usual = _values(normals.take(np.arange(0, len(normals), EVERY)), without, whole)

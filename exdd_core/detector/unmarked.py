@@ -12,7 +12,7 @@ from exdd_core.detector.bank import Bank, BankImage
 from exdd_core.detector.examples import Unmarked
 from exdd_core.detector.held_out import sampling_keys
 
-SLACK = 4  # times as many rows as wanted are gathered before those that will not be in the sample are dropped
+SLACK = 4  # rows outside the sample are dropped when there are this many times as many as it takes
 
 
 class UnmarkedSample:
@@ -21,10 +21,7 @@ class UnmarkedSample:
     def __init__(self, most: int, seed: int, empty: Bank):
         """empty: a bank without rows that the sample starts from."""
         self.most, self.seed, self.bank = most, seed, empty
-        self.keys, self.numbers = (
-            np.zeros(0),
-            np.zeros(0, int),
-        )  # of the rows in the bank: their numbers among all
+        self.keys, self.numbers = np.zeros(0), np.zeros(0, int)  # of the bank's rows: their numbers among all
         self.each: list[np.ndarray] = []  # of all rows, how many patches each stands for
         self.count = 0
 

@@ -10,8 +10,8 @@ import numpy as np
 def weighted_mean(several: Sequence[tuple[float, np.ndarray]], k: int) -> np.ndarray:
     """The mean distance to the nearest rows that together have the weight of k, float32 (*S).
 
-    several: by kind of row, what each counts for, 0 to 1, and distances to the k nearest of the kind, float32 (*S, k),
-    ascending. Rows of the first kind count fully; those of another are at most its weight as a share of all.
+    several: for each kind of row its weight, 0 to 1, and the distances to the k nearest rows of the kind, float32
+    (*S, k), ascending. Rows of the first kind count fully; a kind of weight w makes up at most the share w of the mean.
     """
     if len(several) == 1:
         return several[0][1].mean(-1)

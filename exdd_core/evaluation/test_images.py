@@ -155,7 +155,7 @@ def judgeable(rows: Sequence[Labelled], read: TestImages) -> tuple[Sequence[Labe
 
     Returns the other rows and images, and at most one sentence on those left out.
     """
-    unknown = set(read.patches.without_numbers())
+    unknown = set(read.patches.not_finite())
     if not unknown:
         return rows, read, []
     kept = [i for i in range(len(rows)) if i not in unknown]

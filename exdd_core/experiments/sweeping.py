@@ -181,7 +181,7 @@ class _Sweep:
             self._features = patch_set(
                 self.backbone, images, size, self.progress, reader, self.region, self.cache
             )
-            self._features.require_numbers()
+            self._features.require_finite()
         drawn = np.random.default_rng(seed).permutation(len(self.pool))[:count]
         defects = self._features.take([*range(n, n + m), *(n + m + i for i in np.sort(drawn))])
         if self._begun is None or self._begun[0] != seed:

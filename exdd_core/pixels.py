@@ -26,6 +26,7 @@ MAX_PIXELS = 80_000_000
 MAX_SIDE = 1_000_000  # of the PNG files that OpenCV reads
 TWELVE_BIT = 4095
 SEPARATE = 2  # how TIFF calls colours that are stored one after another
+WHITE_IS_ZERO = 0
 LAB = (8, 9, 10)  # photometric interpretations that OpenCV takes for RGB
 
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # a sentence says what is wrong with a file
@@ -113,7 +114,8 @@ def values_of(source: Source, label: str) -> np.ndarray:
     if kind == "PNG" and len(content) > 24:  # which promises most in fewest bytes
         width, height = struct.unpack(">II", content[16:24])
         require_size(width, height, label)
-    if kind == "TIFF" and file_tags.tag(io.BytesIO(content), file_tags.PHOTOMETRIC) in LAB:
+    meant = file_tags.tag(io.BytesIO(content), file_tags.PHOTOMETRIC) if kind == "TIFF" else None
+    if meant in LAB:
         raise BadInput(f"{label} has L*a*b* colours; save it in greyscale or RGB.")
     if kind == "PPM":
         content += b"\n"  # OpenCV wants something after the last number
@@ -124,7 +126,7 @@ def values_of(source: Source, label: str) -> np.ndarray:
     if stored is None or stored.shape[2:] not in ((), (3,), (4,)):
         raise damaged(label, kind)
     require_size(stored.shape[1], stored.shape[0], label)
-    stored = _whole_numbers(stored, label)
+    stored = _whole_numbers(_white_is_high(stored, label) if meant == WHITE_IS_ZERO else stored, label)
     if kind == "TIFF" and stored.ndim == 3 and stored.dtype == np.uint16:
         _require_interleaved(content, label)
     if kind == "PPM" and stored.dtype == np.uint8 and (white := _white(content)) < 255:
@@ -159,6 +161,13 @@ def depth_of(values: np.ndarray, by_brightest: bool = False) -> Depth:
 def _content(path: Path, label: str) -> bytes:
     with open_file(path, label) as stream:
         return stream.read(MAX_BYTES + 1)
+
+
+def _white_is_high(stored: np.ndarray, label: str) -> np.ndarray:
+    """Values of a TIFF file in which 0 is white, as if 0 were black, as OpenCV returns those of 8 bits."""
+    if stored.dtype not in (np.uint8, np.uint16):
+        raise BadInput(f"{label} stores white as 0; save it with 8 or 16 bits per channel, without a sign.")
+    return stored if stored.dtype == np.uint8 else HIGHEST - stored
 
 
 def _whole_numbers(stored: np.ndarray, label: str) -> np.ndarray:

@@ -95,6 +95,16 @@ def test_sixteen_bit_colours_in_planes_are_refused_instead_of_mixed_up(big: bool
         read_image(tiff(planes.astype(np.uint16), **told))
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_tiff_in_which_zero_is_white_is_no_negative(dtype: type[np.unsignedinteger]) -> None:
+    values = PICTURE[..., 0].astype(dtype)
+    np.testing.assert_array_equal(
+        read_values(tiff(values, photometric="miniswhite")), np.iinfo(dtype).max - values
+    )
+    with pytest.raises(BadInput, match=r"stores white as 0; save it with"):
+        read_values(tiff(values.astype(np.uint32), photometric="miniswhite"))
+
+
 def test_signed_bytes_are_eight_bits() -> None:
     content = tiff((PICTURE[..., 0] // 2).astype(np.int8))
     assert not header(content).deep

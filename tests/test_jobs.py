@@ -476,6 +476,13 @@ def test_what_a_command_meets_is_raised_and_written_down(workspace: Workspace, k
     assert [job.state for job in jobs.listed(workspace)] == ["cancelled", "failed"]
 
 
+def test_a_command_has_its_result_though_its_job_is_cleared_at_once(
+    workspace: Workspace, kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "forget_old", lambda db: db.execute("delete from jobs"))
+    assert jobs.run_here(workspace, kind(lambda progress: {"made": 1}), "Mine", {}) == {"made": 1}
+
+
 def test_a_waiting_command_can_be_cancelled_from_elsewhere(workspace: Workspace, kind: Any) -> None:
     running = files(workspace, "Long", 1000, 0.05)
     with process(workspace):

@@ -118,7 +118,7 @@ def _require_kind(kind: str) -> None:
 def resume(workspace: Workspace, id: str, without_missing: bool = False) -> Job:
     """Queue an interrupted, cancelled or failed job again, in its former position. Raises `BadInput`.
 
-    without_missing: it goes on without the files that it failed for (`Job.lost`).
+    without_missing: it leaves out the missing files that it failed for (`Job.lost`).
     """
     with workspace.writing() as db:
         job = job_of_row(workspace, row_of(db, id))
@@ -192,8 +192,9 @@ def run_here(
                 progress.begin("Waiting for other jobs to finish", 1)
                 time.sleep(WAIT)
         finally:
-            if get(workspace, id).state == "queued":  # interrupted at the keyboard
-                cancel(workspace, id)
+            with suppress(BadInput):  # once it has ended, it may be cleared from the list at any time
+                if get(workspace, id).state == "queued":  # interrupted at the keyboard
+                    cancel(workspace, id)
             shutil.rmtree(job_folder(workspace, id), ignore_errors=True)
 
 

@@ -52,7 +52,7 @@ class Job:
     started: str
     ended: str
     who: str  # who ordered it, "" where nobody signs in
-    lost: bool  # whether it failed as files are lost, and can go on without them
+    lost: bool  # whether it failed because files are missing, and can go on without them
 
     @property
     def active(self) -> bool:
@@ -78,10 +78,10 @@ def listed(workspace: Workspace, active: bool = False) -> list[Job]:
 
 
 def coming(workspace: Workspace, kinds: Sequence[str], made: Iterable[str]) -> list[Job]:
-    """The active jobs of some kinds that have not made yet what they are to make.
+    """The active jobs of some kinds whose result does not exist yet.
 
-    made: when what is there of theirs was made, ISO 8601 in UTC: the running job's own is newer than its start. A job
-    ends later than that, as after the gate of a version.
+    made: when the existing results were created, ISO 8601 in UTC. The running job's result exists once one is newer
+    than its start, which may be before the job ends, as for a version that is being tested.
     """
     newest = max(made, default="")
     active = [job for job in listed(workspace, active=True) if job.kind in kinds]
@@ -151,7 +151,7 @@ class JobRow(Standing):
     pid: the process that runs the job or, while it is queued, the command line that will run it. turn: the number of
     ends before this one, as ended jobs are ordered; null for a job that has not ended, 0 in rows of older programs.
     retries: how often it still continues by itself after a crash; null for a job of a command line, which never does.
-    lost: 1 where the job failed as files are lost.
+    lost: 1 where the job failed because files are missing.
     """
 
     id: str
@@ -193,6 +193,7 @@ def alive(workspace: Workspace, id: str) -> Iterator[None]:
 
 
 def is_alive(workspace: Workspace, id: str) -> bool:
+    """Whether a process holds a job's lock (`alive`)."""
     place = job_folder(workspace, id) / ALIVE
     if not place.exists():
         return False
@@ -217,6 +218,7 @@ def insert_job(
     first: bool = False,
     pid: int | None = None,
 ) -> None:
+    """Insert a queued job. first: before all others. pid: of the command line that will run it; None: any worker."""
     row: dict[str, object] = {
         "id": id,
         "kind": kind,
@@ -234,6 +236,7 @@ def insert_job(
 
 
 def row_of(db: Database, id: str) -> JobRow:
+    """The row of a job. Raises `BadInput` where there is none."""
     row = next(iter(db.query("select * from jobs where id = ?", [id])), None)
     if row is None:
         raise BadInput(f'There is no job "{id}"; it was cleared from the list or never existed.')

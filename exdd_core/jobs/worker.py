@@ -18,9 +18,8 @@ from exdd_core.jobs.table import FOLDERS
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
-UPLOAD_KEPT = (
-    3600.0  # seconds until a job's folder without a row is removed: its row may be about to be inserted
-)
+# Seconds until a job's folder without a row is removed: its row may be about to be inserted.
+UPLOAD_KEPT = 3600.0
 
 
 def start_worker(workspace: Workspace) -> Worker:

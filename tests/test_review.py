@@ -154,6 +154,23 @@ def test_files_outside_every_list_are_not_shown(review: Review, tmp_path: Path) 
         review.images("folder:/etc")
 
 
+def test_an_upload_that_was_cut_short_is_copied_again(
+    review: Review, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "part.png").write_bytes(encode_png(np.full((40, 40, 3), 90, np.uint8)))
+    with monkeypatch.context() as patched:
+
+        def cut_short(source: Path, target: Path) -> None:
+            Path(target).write_bytes(Path(source).read_bytes()[:20])
+            raise OSError("No space left on device")
+
+        patched.setattr(shutil, "copyfile", cut_short)
+        with pytest.raises(OSError):
+            review.add_files([(tmp_path / "part.png", "part.png")])
+    (id,), _ = review.add_files([(tmp_path / "part.png", "part.png")])
+    assert review.image(id).path.read_bytes() == (tmp_path / "part.png").read_bytes()
+
+
 def test_uploads_are_copied_once_whatever_they_are_called(review: Review, tmp_path: Path) -> None:
     pixels = encode_png(np.full((40, 40, 3), 90, np.uint8))
     (tmp_path / "upload1").write_bytes(pixels)

@@ -1,4 +1,4 @@
-"""The images that two bank versions judge otherwise, from their stored results.
+"""The images that two bank versions judge differently, from their stored results.
 
 Knows results by version. Does not know how an image is scored, or pages.
 """
@@ -34,8 +34,8 @@ class Differing:
 def differing(
     review: Review, first: str, second: str, images: Sequence[str]
 ) -> tuple[list[Differing], tuple[int, int]]:
-    """The images that two versions, by id, judge otherwise, the largest change of score first; and how many of these
-    images each has not scored in its present state."""
+    """The images that two versions, by id, judge differently, the largest change of score first; and for each version
+    how many of these images it has not scored in its present state."""
     rows = [_rows(review, bank) for bank in (first, second)]
     missing = [sum(id not in known for id in images) for known in rows]
     found = []

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from exdd_core import files
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_png
 from exdd_core.progress import Progress
@@ -38,7 +39,8 @@ def write_table(workspace: Workspace, bank: BankVersion, rows: Sequence[ResultRo
 def write_image(workspace: Workspace, compared: ComparedImage) -> Path:
     """Write the panes of one image as PNG."""
     path = _folder(workspace) / f"{_file_name(compared.image)}-bank-{compared.bank.name}.png"
-    path.write_bytes(encode_png(_panes(compared)))
+    with files.whole(path) as unfinished:
+        unfinished.write_bytes(encode_png(_panes(compared)))
     return path
 
 
@@ -51,24 +53,19 @@ def write_zip(
 ) -> Path:
     """Write the panes of many images and the table of their results into one zip file.
 
-    compare: what both methods say of the image of an id. Nothing is left where this is cancelled.
+    compare: from an image's id to what both methods say of it. Nothing is left where this is cancelled.
     """
-    path = _folder(workspace) / f"panes-bank-{bank.name}.zip"
-    unfinished = path.with_suffix(".part")
+    path, rows = _folder(workspace) / f"panes-bank-{bank.name}.zip", []
     progress.begin("Drawing panes", len(ids))
-    try:
-        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:  # PNG is compressed already
-            rows = []
-            for number, id in enumerate(ids, 1):
-                compared = compare(id)
-                rows.append(compared.row())
-                name = f"{number:04d}-{_file_name(compared.image)}.png"
-                archive.writestr(name, encode_png(_panes(compared)))
-                progress.advance()
-            archive.writestr("results.csv", csv_text(rows))
-        unfinished.rename(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    # Stored, not deflated: PNG is compressed already.
+    with files.whole(path) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
+        for number, id in enumerate(ids, 1):
+            compared = compare(id)
+            rows.append(compared.row())
+            name = f"{number:04d}-{_file_name(compared.image)}.png"
+            archive.writestr(name, encode_png(_panes(compared)))
+            progress.advance()
+        archive.writestr("results.csv", csv_text(rows))
     return path
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from exdd_core import files as files_of
 from exdd_core.datasets import DEFECT, incoming
 from exdd_core.datasets.manifests import SPLITS
 from exdd_core.datasets.tree import Tree, image_files
@@ -200,7 +201,8 @@ def add_files(workspace: Workspace, files: Sequence[tuple[Path, str]]) -> tuple[
             folder.mkdir(parents=True, exist_ok=True)
             kept = folder / _kept_name(name)
             if not kept.exists():
-                shutil.copyfile(path, kept)
+                with files_of.whole(kept) as unfinished:
+                    shutil.copyfile(path, unfinished)
             ids.append(_of_file(kept, kept.name).id)
         except BadInput as error:
             refused.append(str(error))
@@ -208,9 +210,9 @@ def add_files(workspace: Workspace, files: Sequence[tuple[Path, str]]) -> tuple[
 
 
 def clear(workspace: Workspace, key: str, keep: Container[str]) -> str:
-    """Take the uploaded files but for the ids in `keep` away, or forget a folder; a sentence on what was done.
+    """Remove the uploaded files except those of the ids in `keep`, or forget a folder; a sentence on what was done.
 
-    `put_back` brings uploads back until others are taken away.
+    `put_back` restores uploads until others are removed.
     """
     if key != UPLOADS:
         folder = key.removeprefix("folder:")
@@ -230,7 +232,7 @@ def clear(workspace: Workspace, key: str, keep: Container[str]) -> str:
 
 
 def put_back(workspace: Workspace) -> str:
-    """Bring the uploads back that `clear` took away last; a sentence. Raises BadInput where there are none."""
+    """Restore the uploads that `clear` removed last; a sentence. Raises BadInput where there are none."""
     back = image_files(removed) if (removed := _removed(workspace)).is_dir() else []
     if not back:
         raise BadInput("The removed uploads were already restored, or are deleted for good.")
@@ -239,7 +241,7 @@ def put_back(workspace: Workspace) -> str:
 
 
 def _move(files: Sequence[Path], folder: Path, other: Path) -> None:
-    """Move files of one folder to the same places below another; folders that get empty go."""
+    """Move files of one folder to the same places below another; folders that become empty are removed."""
     for path in files:
         place = other / path.relative_to(folder)
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from exdd_core.detector.bank_header import RowsOfImage
 from exdd_core.sentences import count
 
-FAIR = 0.25  # of its fair share of the rows: a type with fewer is thin
+FAIR = 0.25  # a type of defect is thin with less than this share of an equal share of the rows
 FEWEST_TYPES = 2
 
 
@@ -55,9 +55,8 @@ class Tick:
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do. kind: what is dismissed with it. said: what is so. button: what to do; link: where.
-
-    ticks: of the first steps; empty for all others.
+    """One thing to do. kind: names it where it is dismissed. said: a sentence on why. button: its label; link: where it
+    leads. ticks: of the first steps; empty for all others.
     """
 
     kind: str

@@ -98,7 +98,7 @@ def write_panes(
 
 
 def _pictures(base: np.ndarray, patchcore: Inspection, exdd: Inspection) -> list[np.ndarray]:
-    """What the panes show, each uint8 like `base`: the image, both heatmaps and their difference over it."""
+    """The pictures of the four panes, uint8 like `base`: the image, both heatmaps and their difference over it."""
     maps = [small_map(inspection, max(base.shape[:2])) for inspection in (patchcore, exdd)]
     heatmaps = [heatmap(maps[0]), heatmap(maps[1]), difference_heatmap(difference(*maps))]
     return [base, *(_over_grey(base, colours) for colours in heatmaps)]

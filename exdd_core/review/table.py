@@ -104,7 +104,7 @@ def result_row(
 
 
 def finite(value: float) -> float | None:
-    """The value, None where it is no finite number: neither JSON nor who reads a table knows such a thing."""
+    """The value, or None where it is not finite, which JSON cannot hold."""
     return float(value) if math.isfinite(value) else None
 
 

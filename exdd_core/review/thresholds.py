@@ -1,4 +1,4 @@
-"""A threshold that somebody chooses for a bank version: found, stored, taken back; images are judged by it anew.
+"""The threshold that somebody chooses for a bank version: finds, stores and undoes it, and judges images by it.
 
 Values lie on the version's own scale: 0 is the median of normal images, 1 the threshold that it was built with. Knows
 results, detectors and choices. Does not know pages.
@@ -80,7 +80,7 @@ def find(comparing: Comparing, workspace: Workspace, bank: str | None, wanted: W
 def choose(
     comparing: Comparing, workspace: Workspace, bank: str | None, wanted: Wanted, who: str
 ) -> tuple[Choice, str]:
-    """Store the threshold for a version, by which its images are judged from then on; and that in words."""
+    """Store the threshold by which a version's images are judged from now on. Returns the choice and a sentence."""
     before = states.followed_state(workspace, bank)
     found = find(comparing, workspace, bank, wanted)
     choice = Choice(value=found.value, way=wanted.way, said=found.said, who=who)
@@ -90,16 +90,13 @@ def choose(
 
 
 def undo(comparing: Comparing, workspace: Workspace, bank: str | None, who: str) -> tuple[Choice, str]:
-    """Take the threshold that holds back: the one before holds again; and that in words."""
+    """Undo the last choice, so that the threshold before it is used again. Returns that choice and a sentence."""
     before = states.followed_state(workspace, bank)
     back = thresholds.undo(workspace, before.version.id, who)
     changed = _carry(comparing, workspace, before)
     now = thresholds.factor(workspace, before.version.id)
     again = "the one it was built with" if now == 1 else f"the previous one, {now:.2f},"
-    return (
-        back,
-        f"Undid the threshold {back.value:.2f}; {before.version.name} has {again} again.{changed}",
-    )
+    return back, f"Undid the threshold {back.value:.2f}; {before.version.name} has {again} again.{changed}"
 
 
 def _found(value: float, said: str) -> Found:
@@ -114,13 +111,11 @@ def _found(value: float, said: str) -> Found:
 def _known(
     comparing: Comparing, workspace: Workspace, state: BankState, key: str
 ) -> tuple[np.ndarray, np.ndarray, list[str], int]:
-    """Scores on the version's own scale, labels and physical parts of the images of a list that are scored; how many
-    of those with a label are not."""
+    """Scores on the version's own scale, labels and physical parts of the scored images of a list, and how many images
+    with a label are not scored."""
     images = [image for image in lists.images_of(workspace, key) if image.label]
-    rows, to = (
-        comparing.results(state.version).rows(state.state),
-        thresholds.factor(workspace, state.version.id),
-    )
+    rows = comparing.results(state.version).rows(state.state)
+    to = thresholds.factor(workspace, state.version.id)
     scored = [
         (image, score)
         for image in images
@@ -138,7 +133,7 @@ def _known(
 
 
 def _carry(comparing: Comparing, workspace: Workspace, before: BankState) -> str:
-    """Judge every image that is scored by the threshold as it is now; how many verdicts changed, in words."""
+    """Judge the stored results by the present threshold. Returns a sentence on how many verdicts changed."""
     results = comparing.results(before.version)
     to = thresholds.factor(workspace, before.version.id)
     detector = load_detector(workspace, before.version.id)
@@ -156,7 +151,7 @@ def _carry(comparing: Comparing, workspace: Workspace, before: BankState) -> str
 
 def _judged(row: StoredRow, own: Calibration, sides: tuple[str, ...]) -> StoredRow:
     """The row of an image by another threshold of the same scores."""
-    changes: dict[str, object] = {"regions": None}  # those above the former threshold
+    changes: dict[str, object] = {"regions": None}  # known for the former threshold alone
     for side in sides:
         score, verdict = row[f"{side}_score"], row[f"{side}_verdict"]  # type: ignore[literal-required]
         if score is None or verdict == CANNOT_JUDGE:

@@ -180,14 +180,8 @@ def _read(folder: Path, state: Mapping[str, Any], dimension: int) -> _Stored:
     the region of interest, guaranteed thresholds, the stored scores of PatchCore ("usual"), unmarked patches
     ("stand_for"), the transfer of paintings and versions without held-out images.
     """
-    lifted: dict[str, Any] = {
-        "guaranteed": False,
-        "roi": False,
-        "usual": None,
-        "paintings": [],
-        "held_out": True,
-    }
-    lifted |= state
+    older: Mapping[str, Any] = {"roi": False, "usual": None, "paintings": []}
+    lifted = {"guaranteed": False, "held_out": True, **older, **state}
     negative, positive, arrays = Bank.load(folder / "negative.safetensors"), None, {}
     if any(name != "patchcore" for name in state["fusions"]):
         positive = Bank.load(folder / "positive.safetensors")

@@ -11,6 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from exdd_core import pixels
 from exdd_core.errors import BadInput
 from exdd_core.file_tags import ORIENTATION, tag
 from exdd_core.images import exif_orientation, header, mask_values, probe, read_image, read_values
@@ -102,7 +103,7 @@ def test_a_tiff_in_which_zero_is_white_is_no_negative(dtype: type[np.unsignedint
         read_values(tiff(values, photometric="miniswhite")), np.iinfo(dtype).max - values
     )
     with pytest.raises(BadInput, match=r"stores white as 0; save it with"):
-        read_values(tiff(values.astype(np.uint32), photometric="miniswhite"))
+        pixels.values_of(tiff(values.astype(np.uint32), photometric="miniswhite"), "x")
 
 
 def test_signed_bytes_are_eight_bits() -> None:

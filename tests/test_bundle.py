@@ -18,7 +18,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 import exdd_core
-from exdd_core import cli, picture
+from exdd_core import cli, evaluation, picture
 from exdd_core.banks.building import build_bank
 from exdd_core.banks.detectors import load_detector
 from exdd_core.bundle import engines, importing, program, quantizing, scorer, writing
@@ -290,6 +290,8 @@ def test_a_bundle_becomes_a_version_of_another_workspace(
     ]
     known, other = (load_detector(one).fitted for one in (own, demo_workspace))
     assert {image.id for image in known.known()} == {image.id for image in other.known()}
+    held_out = {image.id for image in other.held.images}  # set the threshold, though they are in no bank
+    assert held_out <= {image.id for image in evaluation.images_in_banks(load_detector(own))}
     assert "No rebuild is due" in ran("banks", "state")
     assert "was imported or is too old, so it has no scores" in ran(
         "threshold", "set", "--false-alarm-rate", "0.1", code=2

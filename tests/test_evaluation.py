@@ -241,9 +241,9 @@ class Watch:
             assert not normals.on_defect.any() and defects.on_defect.any((1, 2)).all()
             return fit(detector, normals, defects, *more)
 
-        def spy_score(detector: Detector, features: np.ndarray, fusions: Sequence[str] = ()) -> Any:
+        def spy_score(detector: Detector, features: np.ndarray, *more: Any) -> Any:
             self.scored[-1].append(np.ascontiguousarray(features).tobytes())
-            return score(detector, features, fusions)
+            return score(detector, features, *more)
 
         monkeypatch.setattr(Detector, "fit_patches", spy_fit)
         monkeypatch.setattr(Detector, "score_patches", spy_score)

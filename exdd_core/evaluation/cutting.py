@@ -60,9 +60,8 @@ def counted(scores: np.ndarray, labels: np.ndarray, value: float) -> Cut:
     return Cut(value, value, value, missed, int(labels.sum()), false, int((~labels).sum()))
 
 
-Loss = Callable[
-    [np.ndarray, np.ndarray, np.ndarray], np.ndarray
-]  # of missed, false alarms, found; at each step
+# From the numbers of missed defects, false alarms and found defects at each threshold to its loss.
+Loss = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 def _cut(scores: np.ndarray, labels: np.ndarray, parts: Sequence[str], loss: Loss) -> Cut:

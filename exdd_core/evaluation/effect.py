@@ -36,9 +36,8 @@ from exdd_core.later import metrics
 from exdd_core.progress import Progress
 
 MOST_FOLDS = 8  # more defective parts than this are left out several at a time
-FIT_PATCHES = (
-    4_000  # of each class; a detector is fitted on more, but one candidate must be measured in a moment
-)
+# Of each class; a detector is fitted on more, but one candidate must be measured in a moment.
+FIT_PATCHES = 4_000
 NORMALS = 100  # held-out normal images that defects are compared with
 
 
@@ -102,7 +101,7 @@ class Validation:
         other.defects_positive = nearest.merged([former, self._of_defects(kept, other.defects)], K)
         other.rows = FoldRows(self.rows.bank.joined(kept.bank), self.fold_of)
         if self.kind.uses_context and self.rows.bank.real.any():
-            self._seen_of(None)  # once for all that are tried
+            self._seen_of(None)  # computed here once, not again for each extension
         other.kinds = {kind: self._seen_with(kind, kept.bank) for kind in self.kinds}
         other.directions = self._directions(other.defects, self.directions)
         painted = not further.real.any()
@@ -153,7 +152,7 @@ class Validation:
         return self.kinds[kind]
 
     def _seen_with(self, kind: str | None, further: Bank) -> Seen:
-        """The same with those of further rows."""
+        """The distances of `_seen_of` once further rows have joined the bank."""
         more = _of_kind(further, kind)
         known = self.kinds[kind]
         return self.held_out.seeing_more(known, FoldRows(more, self.fold_of)) if len(more) else known
@@ -361,7 +360,7 @@ def _of_kind(bank: Bank, kind: str | None) -> Bank:
 
 
 def _counted(kinds: Sequence[tuple[float, np.ndarray]]) -> np.ndarray | None:
-    """`Distances.counted` by kind of row, what each counts for and its distances; None for no kind."""
+    """`Distances.counted` from the weight and distances of each kind of row; None for no kind."""
     return weighted_mean(kinds, K) if kinds else None
 
 
@@ -374,8 +373,7 @@ def _scores(fitted: Fusion, distances: Distances) -> np.ndarray:
     """The scores of m images by the distances of their patches (m, n, ...): float (m,)."""
     if type(fitted).image_score is Fusion.image_score:
         return fitted.patch_scores(distances).max(-1)
-    columns = {n: v for n, v in vars(distances).items() if v is not None}
-    several = (Distances(**{n: v[i] for n, v in columns.items()}) for i in range(len(distances.negative)))
+    several = (distances.each(lambda v: v[i]) for i in range(len(distances.negative)))  # noqa: B023
     return np.array([fitted.image_score(one) for one in several])
 
 
@@ -383,5 +381,4 @@ def _some(distances: Distances) -> Distances:
     """At most FIT_PATCHES patches of all images, the same ones every time."""
     count = distances.negative[..., 0].size
     chosen = np.sort(np.random.default_rng(0).permutation(count)[:FIT_PATCHES])
-    columns = {n: v for n, v in vars(distances).items() if v is not None}
-    return Distances(**{n: v.reshape(count, *v.shape[2:])[chosen] for n, v in columns.items()})
+    return distances.each(lambda v: v.reshape(count, *v.shape[2:])[chosen])

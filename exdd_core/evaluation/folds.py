@@ -164,8 +164,8 @@ def _fold_there(training: _Training, held_out: list[int]) -> _Fold:
 def _wanted(fusions: Sequence[str] | None, with_table_one: bool) -> dict[str, str]:
     """{method: name of its fusion}; "" is the fusion that the detector chooses."""
     own = "exdd_base" if with_table_one else "exdd"
-    names = dict.fromkeys(fusions or (fusion.PatchCore.name, "exdd"))
-    return {own if name == "exdd" else name: "" if name == "exdd" else name for name in names}
+    names = fusions or (fusion.PatchCore.name, "exdd")
+    return dict((own, "") if name == "exdd" else (name, name) for name in names)
 
 
 def _sides(rows: Sequence[Labelled], folds: int, seed: int) -> list[list[int]]:

@@ -122,9 +122,9 @@ def evaluate_methods(
 
 
 def _searched_once(detectors: Mapping[str, Detector]) -> list[tuple[Detector, dict[str, str]]]:
-    """The methods {method: fusion} that can be measured by one search of the banks, with the detector that searches.
+    """Detectors to search with, and the methods {method: fusion} that each measures by one search of its banks.
 
-    So can PatchCore, as `Detector.patchcore` has it, by the detector whose normal bank and calibration it shares.
+    PatchCore, as `Detector.patchcore` returns it, is measured by the detector whose normal bank it shares.
     """
     by_bank: dict[int, tuple[Detector, dict[str, str]]] = {}
     for method, detector in detectors.items():
@@ -135,7 +135,8 @@ def _searched_once(detectors: Mapping[str, Detector]) -> list[tuple[Detector, di
 
 
 def _shares(whole: Detector, plain: Detector) -> bool:
-    """Whether PatchCore's figures by one detector are those of the other."""
+    """Whether `plain` is PatchCore with the normal bank and calibration of `whole`, so that its figures are the
+    same."""
     name = plain.fusion.name
     return (
         plain.positive is None
@@ -225,15 +226,15 @@ def _score(
     tallies = [np.zeros((resampling.BINS, 3)) if known else None for known in odds]
     progress.begin("Scoring held-out images", len(held_out))
     for at, image in enumerate(held_out):
-        inside = {} if patches.inside is None else {"inside": patches.inside[image]}
-        found = detector.score_patches(patches.features[image], fusions, **inside)
+        counting = inside = None if patches.inside is None else patches.inside[image]
+        found = detector.score_patches(patches.features[image], fusions, inside)
+        if inside is None and size.keep_aspect and read.counted is not None:
+            counting = covered(read.counted[image], patches.on_defect[image].shape) >= HALF
+        which = ... if counting is None else counting
         for number, (score, of_patches, anomaly_map) in enumerate(found):
             scores[number, at], maps[number][at] = score, anomaly_map
             likely = probability(of_patches, odds[number])
             if likely is not None and read.known[image]:
-                which = inside.get("inside", ...)
-                if which is ... and size.keep_aspect and read.counted is not None:
-                    which = covered(read.counted[image], of_patches.shape) >= HALF
                 tallies[number] += resampling.tally(likely[which], patches.on_defect[image][which])
         progress.advance()
     return _Scored(scores, maps, tallies)

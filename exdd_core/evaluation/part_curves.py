@@ -17,9 +17,8 @@ from exdd_core.later import sparse
 STEPS = 512  # of a pixel curve; image curves have a step for every score and are exact
 SAMPLED = 500_000  # map values from which the steps are chosen
 
-Several = (
-    np.ndarray | Sequence[np.ndarray]
-)  # n arrays of one shape, in memory or made when they are asked for
+# n arrays of one shape, in memory or made when they are asked for.
+Several = np.ndarray | Sequence[np.ndarray]
 
 
 @dataclass(frozen=True)

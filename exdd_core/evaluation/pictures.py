@@ -1,4 +1,4 @@
-"""The features of several images, which a validation looks at again and again: in memory where they are few.
+"""The features of images that a validation reads again and again: in memory where they are few.
 
 Knows arrays. Does not know where features come from, nor what is measured on them.
 """

@@ -20,7 +20,7 @@ LEAST_PARTS = 4  # real parts of a type from which it is compared
 SHUFFLES = 200  # of the parts' labels, for the band of chance
 HALVINGS = 50  # of real parts, for distances of real from real ones
 BAND = (2.5, 97.5)  # percent
-RIDGE = 0.1  # of the classifier, as a share of the mean squared length of a row: there are more columns than defects
+RIDGE = 0.1  # of the classifier, as a share of the rows' summed squared lengths: there are more columns than defects
 INNER, OUTER = 1, 3  # patches from the mask at which the ring around it begins and ends
 COPY = 0.05  # quantile of distances of real defects of different parts, below which a painting is a copy
 
@@ -171,13 +171,12 @@ class HeldOut:
     def auroc(self, labels: np.ndarray) -> np.ndarray:
         """AUROC of the scores for several labellings, bool (s, n): float64 (s,), 0.5 where all have one label."""
         scores = np.zeros(labels.shape)
-        for out, rest, map in self._maps:
+        for out, rest, to_scores in self._maps:
             known = labels[:, rest]
             share = known.mean(axis=1, keepdims=True)
-            weights = np.where(
-                known, 1 - share, -share
-            )  # Fisher's coding, times a constant; 0 where all are alike
-            scores[:, out] = weights / np.maximum(share * (1 - share), 1 / known.shape[1] ** 2) @ map.T
+            # Fisher's coding, times a constant; 0 where all have one label.
+            weights = np.where(known, 1 - share, -share)
+            scores[:, out] = weights / np.maximum(share * (1 - share), 1 / known.shape[1] ** 2) @ to_scores.T
         ranks, positives = stats.rankdata(scores, axis=1), labels.sum(axis=1)
         pairs = positives * (labels.shape[1] - positives)
         above = np.where(labels, ranks, 0).sum(axis=1) - positives * (positives + 1) / 2

@@ -1,4 +1,4 @@
-"""Distances of what a validation holds out to positive rows, as each fold sees them.
+"""Distances from the held-out images of a validation to positive rows, as each fold sees these.
 
 Knows held-out pictures, and rows by fold. Does not know fusions, scores, or what a painting is worth.
 """

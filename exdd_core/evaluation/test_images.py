@@ -48,14 +48,8 @@ def require_unseen(detectors: Sequence[Detector], rows: Sequence[Labelled]) -> N
 
 
 def images_in_banks(*detectors: Detector) -> list[BankImage]:
-    """Every image that the banks, fusions or thresholds of these detectors were made from."""
-    places = [
-        place
-        for d in detectors
-        for place in (d.negative, d.positive, d.fitted.examples.defects, d.fitted.held_out)
-        if place is not None
-    ]
-    return [image for place in places for image in place.images]
+    """Every image that the banks, fusions or thresholds of these detectors were made from; some several times."""
+    return [image for detector in detectors for image in detector.fitted.known()]
 
 
 def require_measurable(rows: Sequence[Labelled], rate: float = 0.0) -> None:
@@ -113,7 +107,7 @@ class TestImages:
         ]
 
     def told(self, figures: Mapping[str, float]) -> FiguresWithMasks:
-        """The figures, with None for pixel figures where no defective image has a mask."""
+        """These figures as they are reported: pixel figures are None where no defective image has a mask."""
         none = () if self.masked["used"] or not self.masked["missing"] else resampling.PIXEL_FIGURES
         return {name: None if name in none else value for name, value in figures.items()}
 
@@ -142,16 +136,16 @@ def read_images(
             inside = mask if region is None else mask & region.at(mask.shape)
             masks.write(i, images.resize_mask(inside, size))
     counted = None
-    differ = region is not None or size.keep_aspect  # in which pixels count
-    if differ or not known.all():
-        shapes = [images.probe(r.path)[::-1] for r in rows] if differ else []
+    needs_shapes = region is not None or size.keep_aspect  # which pixels count depends on the image's shape
+    if needs_shapes or not known.all():
+        shapes = [images.probe(r.path)[::-1] for r in rows] if needs_shapes else []
         counted = Counted(size, shapes, known, region)
     patches = patch_set(backbone, training, size, progress, settings.read, region, cache)
     return TestImages(patches, masks, labels, known, counted)
 
 
 def judgeable(rows: Sequence[Labelled], read: TestImages) -> tuple[Sequence[Labelled], TestImages, list[str]]:
-    """Leave out the images whose features are no finite numbers, as no method can judge them.
+    """Leave out the images with features that are not finite, as no method can judge them.
 
     Returns the other rows and images, and at most one sentence on those left out.
     """

@@ -234,6 +234,27 @@ def test_what_is_decided_while_others_are_measured_is_not_measured(workspace, mo
     assert len(sought) < len(took), (sought, took)
 
 
+def test_measuring_begins_again_after_it_failed(workspace, monkeypatch):
+    measuring, next_late, failed = Measuring(workspace), queue.next_late, list[int]()
+
+    def fails_once(*given: Any) -> list[queue.Waiting]:
+        if not failed:
+            failed.append(1)
+            raise OSError("disk I/O error")
+        return next_late(*given)
+
+    monkeypatch.setattr(queue, "next_late", fails_once)
+    monkeypatch.setattr(measuring, "_compare", lambda: None)
+    with context.working_on("plates"):
+        late = measuring.late()
+        for left in (late, 0):
+            measuring.want()
+            for thread in threading.enumerate():
+                if thread.name == "measuring candidates":
+                    thread.join(120)
+            assert measuring.late() == left and failed and late
+
+
 def test_the_queue_is_sorted_by_any_measure(workspace):
     ids = pending(workspace)
     Judge(workspace).measure(ids[:4])

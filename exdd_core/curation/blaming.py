@@ -58,7 +58,8 @@ class Blamed:
 
 @dataclass(frozen=True)
 class Blame:
-    """What a version's marks lead to. tried: how many marked images. lost: ids of those whose file or mask is gone."""
+    """The bank images that a version's marks lead to. tried: how many marked images were traced. lost: ids of those
+    whose file or mask is gone."""
 
     version: str
     tried: int
@@ -103,8 +104,8 @@ def blame(workspace: Workspace, id: str | None = None) -> Blame:
 
 
 def _nearest(bank: Bank, queries: np.ndarray) -> Iterable[tuple[int, float]]:
-    """Of each query, float32 (q, d): the number of the image of its nearest row, and by which share of the distance to
-    the next image this one is nearer."""
+    """For each query, float32 (q, d): the number of the image with the nearest row, and how much nearer it is than the
+    next image, as a share of the distance to that one."""
     if not len(queries) or not len(bank):
         return
     distances, rows = bank.search(queries, min(SEARCHED, len(bank)))

@@ -20,6 +20,7 @@ from exdd_core import datasets
 from exdd_core.errors import BadInput
 from exdd_core.images import read_image, read_mask
 from exdd_core.spec import Spec
+from exdd_core.synthesis.mask_geometry import bounds
 from exdd_core.workspace import candidates
 from exdd_core.workspace.clock import now
 from exdd_core.workspace.settings import BLIND_TESTS, get, put
@@ -176,10 +177,11 @@ def _sides(workspace: Workspace, pairs: Sequence[tuple[candidates.Candidate, Ima
 
 
 def _box(mask: np.ndarray) -> tuple[int, int, int, int]:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
+    """left, top, right, bottom (ends excluded) of a mask's True pixels; the whole image for an empty mask."""
+    if not mask.any():
         return 0, 0, mask.shape[1], mask.shape[0]
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    top, bottom, left, right = bounds(mask)
+    return left, top, right, bottom
 
 
 def standing(workspace: Workspace, dataset: str, test: BlindTest) -> tuple[BlindTest, np.ndarray | None]:

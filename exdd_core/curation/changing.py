@@ -1,4 +1,4 @@
-"""The result of a decision, and what the banks have made of it.
+"""The result of a decision, and how it changed the banks.
 
 Knows sentences and the rows of changes. Does not know what was decided.
 """
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
+from exdd_core.sentences import count
 from exdd_core.workspace.failures import STORAGE, sentence_of
 
 if TYPE_CHECKING:
@@ -46,13 +47,13 @@ class Decided:
         what: str = "candidate",
     ) -> Decided:
         """A decision's result with its sentence. done: the verb, such as "Accepted". what: the noun of an image."""
-        sentence = f"{done} {len(ids)} {what}s" if len(ids) != 1 else f"{done} 1 {what}"
+        sentence = f"{done} {count(len(ids), what)}"
         bank, rows = (banks.bank, banks.rows) if banks else ("", 0)
         if bank and rows is None:
             sentence += f"; bank {bank} will be updated before its next use"
         elif bank:
-            count = f"{abs(rows or 0)} {'row' if abs(rows or 0) == 1 else 'rows'}"
-            sentence += f"; {count} {'added to' if (rows or 0) >= 0 else 'removed from'} bank {bank}"
+            moved = "added to" if (rows or 0) >= 0 else "removed from"
+            sentence += f"; {count(abs(rows or 0), 'row')} {moved} bank {bank}"
         if left_out:
             sentence += f"; {len(left_out)} left out: {next(iter(left_out.values()))}"
         return cls(list(ids), dict(left_out), bank, rows or 0, sentence + ".", bool(bank) and rows is None)
@@ -60,7 +61,8 @@ class Decided:
 
 @dataclass(frozen=True)
 class Gained:
-    """What became of the banks. rows: as in `Decided`, None while they are still to be fitted."""
+    """The version that a decision changes, "" for none, and the rows that its banks gained; None while they are still
+    to be fitted."""
 
     bank: str = ""
     rows: int | None = 0
@@ -79,7 +81,11 @@ class Gained:
 def of_decisions(
     workspace: Workspace, numbers: Sequence[int], bank: str, wait: bool, progress: Progress | None
 ) -> Gained:
-    """What decisions made of a version (its name, "" for none). wait: until its banks follow them."""
+    """The rows that a version's banks gained by these decisions.
+
+    numbers: of the decisions. bank: name of the version, "" for none. wait: for the fit; without it, or where it fails,
+    the rows are None.
+    """
     if not bank or not wait:
         return Gained(bank, None if bank else 0)
     from exdd_core.banks.following import follow  # torch lies behind it: a decision alone does not load it

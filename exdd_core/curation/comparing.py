@@ -1,4 +1,4 @@
-"""How much candidates are like the real defects of their type, group by group: told apart or not, and how they lie.
+"""How much candidates are like the real defects of their type, group by group: told apart or not, and where they lie.
 
 Knows candidates, training defects and the active bank version's features. Does not know decisions, test images, or
 how a figure is computed (`evaluation.resemblance`).
@@ -95,9 +95,8 @@ def resemblances(
         )
     groups = {key: _some(groups[key]) for key in sorted(groups)}
     real = {kind: _some([row for row in rows if row.defect_type == kind]) for _, kind in groups}
-    progress.begin(
-        "Reading defects", sum(len(one) for one in groups.values()) + sum(len(one) for one in real.values())
-    )
+    count_of_all = sum(len(one) for one in groups.values()) + sum(len(one) for one in real.values())
+    progress.begin("Reading defects", count_of_all)
     known = {}
     for kind, several in real.items():
         read = _Defects(detector, progress)
@@ -118,7 +117,7 @@ def _some(several: Sequence[T]) -> list[T]:
 
 
 class _Defects:
-    """The pooled features of defects that are read one by one, and how they lie."""
+    """The pooled features of defects that are read one by one, and where they lie."""
 
     def __init__(self, detector: Detector, progress: Progress):
         self._detector, self._progress = detector, progress
@@ -161,11 +160,7 @@ def _compared(engine: str, kind: str, real: _Defects, painted: _Defects) -> Comp
     figures = compare(real.pooled.without(painted.taught_by), painted.pooled)
     where = Lies.of(real.lying), Lies.of(painted.lying)
     gap = max(
-        float(
-            stats.ks_2samp(
-                [getattr(one, axis) for one in real.lying], [getattr(one, axis) for one in painted.lying]
-            )[0]
-        )
+        float(stats.ks_2samp(*([getattr(one, axis) for one in own.lying] for own in (real, painted)))[0])
         for axis in ("x", "y")
     )
     left_out = len(set(real.pooled.parts) & painted.taught_by)
@@ -177,8 +172,7 @@ def _compared(engine: str, kind: str, real: _Defects, painted: _Defects) -> Comp
 
 
 def _heading(engine: str, kind: str, figures: Resemblance) -> str:
-    painted = f"{figures.painted} painting{'' if figures.painted == 1 else 's'}"
-    parts = f"{figures.real_parts} part{'' if figures.real_parts == 1 else 's'}"
+    painted, parts = count(figures.painted, "painting"), count(figures.real_parts, "part")
     return f"{engine}, {kind or 'no type'}: {painted} compared with {figures.real} real ones on {parts}."
 
 

@@ -51,10 +51,10 @@ def accept(
 ) -> Decided:
     """Accept pending candidates, whose patches join the positive bank of their data set's active version.
 
-    One that is accepted by itself is noted so: a person vouches for it. alone: as a former decision noted it, which is
-    made again. wait: for the fit, to say how many rows came.
-    Candidates that somebody else has decided on meanwhile, or has open,
-    are left out and named. Raises BadInput where a single one was asked for and cannot be accepted.
+    A candidate that is accepted alone is recorded so: a person vouches for it. alone: whether it was, where a former
+    decision is made again; None: whether it is the only one. wait: for the fit, to say how many rows were added.
+    Candidates that somebody else has decided on meanwhile, or has open, are left out and named. Raises BadInput where a
+    single one was asked for and cannot be accepted.
     """
     numbers, bank, alone = [], "", len(ids) == 1 if alone is None else alone
     require_changeable(workspace)
@@ -177,10 +177,8 @@ def _already(workspace: Workspace, candidate: Candidate) -> str:
 
 def _set_status(db: Database, id: str, old: str, new: str) -> None:
     """Change a status from `old` to `new`. Raises BadInput, and changes nothing, where it is another meanwhile."""
-    if (
-        db.execute("update candidates set status = ? where id = ? and status = ?", [new, id, old]).rowcount
-        != 1
-    ):
+    made = db.execute("update candidates set status = ? where id = ? and status = ?", [new, id, old])
+    if made.rowcount != 1:
         raise BadInput("Someone else has decided on this in the meantime; nothing was changed.")
 
 

@@ -1,7 +1,7 @@
-"""What candidates find of real defects, by engine, defect type or prompt, before anybody accepts them.
+"""How well candidates find real defects, by engine, defect type or prompt, before anybody accepts them.
 
-The first figure for any engine, prompt and adapter (`detector.transfer`). Knows candidates and the active bank version
-of their data set. Does not know decisions, nor test images.
+This is the first figure for any engine, prompt and adapter (`detector.transfer`). Knows candidates and the active bank
+version of their data set. Does not know decisions, nor test images.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ BY: Mapping[str, Callable[[Candidate], str]] = {
 def transfers(
     workspace: Workspace, dataset: str | None = None, by: str = "engine", progress: Progress | None = None
 ) -> list[Paintings]:
-    """What pending and accepted candidates of a data set find of its real defects, group by group.
+    """How well pending and accepted candidates of a data set find its real defects, group by group.
 
     by: a key of `BY`. The group's name stands in the place of the engine. Raises BadInput where there is no real defect
     in the active version, or no candidate.
@@ -61,9 +61,9 @@ def transfers(
 
 
 def found_by(fitted: Fitted, candidates: Sequence[tuple[str, Marked]]) -> list[Paintings]:
-    """What these candidates, each with the name of its group, find of the real defects that a detector knows.
+    """How well candidates, each with the name of its group, find the real defects that a detector knows.
 
-    The groups stand in the place of engines; painted defects that the detector knows play no part.
+    The groups stand in the place of engines; painted defects that the detector knows are ignored.
     """
     defects = fitted.examples.defects
     real = defects.take(np.flatnonzero(defects.real))

@@ -29,7 +29,8 @@ SAID = {"missed": "a missed defect", "false_alarm": "a false alarm"}
 
 @dataclass(frozen=True)
 class Seen:
-    """What one version says of a marked image. calibrated: its score, 1 being the threshold. passes: as it should."""
+    """The judgement of one version on a marked image. calibrated: its score, 1 being the threshold. passes: whether the
+    verdict is as it should be (`look`)."""
 
     verdict: str
     calibrated: float
@@ -63,7 +64,7 @@ class Tried:
 
 @dataclass(frozen=True)
 class Gate:
-    """What stands between a version and its use.
+    """The result of testing a version before it becomes active.
 
     figures: one sentence for each that fell out of its interval. lost: ids of marked images that could not be tried, as
     their file or the mask of the mark is gone.

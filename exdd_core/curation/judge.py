@@ -38,7 +38,8 @@ def _is_idle(fusion: Fusion, engines: Collection[str], found: Sequence[Paintings
 
 
 def _advised(advice: Advice, of: int, idle: bool) -> str:
-    """idle: whether all that are advised count for nothing."""
+    """The advice as a sentence. of: how many candidates were tried. idle: whether all that are advised count for
+    nothing."""
     if advice.trial is None:
         best = advice.trials[0] if advice.trials else None
         tried = (
@@ -138,8 +139,8 @@ class Judge:
         chosen = [candidates.get(self.workspace, id) for id in ids]
         if not chosen:
             raise BadInput("No candidate was chosen; choose at least one.")
-        bench = self._ready(chosen[0].dataset, True)
-        with self._lock:
+        with self._lock:  # so that no other thread changes the bench between both calls
+            bench = self._ready(chosen[0].dataset, True)
             return bench.effect([teachers.marked(self.workspace, c, bench.detector) for c in chosen])
 
     def repeats(self, ids: Sequence[str]) -> dict[str, str]:
@@ -160,25 +161,27 @@ class Judge:
         chosen = [c for c in pending if ids is None or c.id in set(ids)]
         if not chosen:
             return Recommendation([], 0, "There are no pending candidates.", [])
-        bench = self._ready(name, True, progress)
-        if bench.validation is None:
-            return Recommendation([], len(chosen), f"Accept none: {bench.why_not}", [])
+        with self._lock:  # both are replaced when another thread finds that the banks have changed
+            bench = self._ready(name, True, progress)
+            validation, detector, why_not = bench.validation, bench.detector, bench.why_not
+        if validation is None:
+            return Recommendation([], len(chosen), f"Accept none: {why_not}", [])
         progress.begin("Reading candidates", len(chosen))
         groups: dict[str, list[tuple[str, Marked]]] = {}
         engines: list[tuple[str, Marked]] = []
         for candidate in chosen:
-            marked = teachers.marked(self.workspace, candidate, bench.detector)
+            marked = teachers.marked(self.workspace, candidate, detector)
             engines.append((candidate.engine, marked))
-            kind = group_of(bench.detector, candidate.engine, marked)
+            kind = group_of(detector, candidate.engine, marked)
             if kind and not bench.is_in(marked.image):
                 groups.setdefault(kind, []).append((candidate.id, marked))
             progress.advance()
         with self._lock:
-            advice = advise(bench.validation, {k: [m for _, m in v] for k, v in groups.items()}, progress)
-            found = found_by(bench.detector.fitted, engines)
+            advice = advise(validation, {k: [m for _, m in v] for k, v in groups.items()}, progress)
+            found = found_by(detector.fitted, engines)
         accepted = [id for group in advice.groups for id, _ in groups[group]]
         advised = {m.image.engine for group in advice.groups for _, m in groups[group]}
-        idle = _is_idle(bench.detector.fusion, advised, found)
+        idle = _is_idle(detector.fusion, advised, found)
         said = " ".join([_advised(advice, len(chosen), idle), *(one.sentence() for one in found)])
         return Recommendation(accepted, len(chosen), said, advice.trials)
 

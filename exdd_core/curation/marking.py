@@ -24,6 +24,7 @@ from exdd_core.detector import Change
 from exdd_core.detector.bank import BankImage
 from exdd_core.errors import BadInput
 from exdd_core.pixels import MAX_BYTES
+from exdd_core.sentences import count
 from exdd_core.synthesis import masks
 from exdd_core.workspace import candidates
 from exdd_core.workspace.decisions import in_force, write
@@ -130,23 +131,17 @@ def _mark(
             pixels = pixels_of(workspace, image.id, workspace.path / origin["path"], target.detector)
             changes = target.add([marked_patches(pixels, mask, image, target.detector)], side)
         with workspace.writing() as db:
-            detail = {k: v for k, v in origin.items() if k != "label"} | {
-                "mask": name,
-                "defect_type": image.defect_type,
-            }
-            number = write(db, image.id, action, who, (), **detail)
+            kept = {k: v for k, v in origin.items() if k != "label"}
+            number = write(db, image.id, action, who, (), mask=name, defect_type=image.defect_type, **kept)
             if target is not None:
                 target.enter(changes, number)
             last = target.write(db) if target else 0
         if target is not None:
             target.publish(last)
-    decided = Gained.made(target.version.name if target else "", changes).told("", [image.id], {})
+    bank, rows = (target.version.name if target else ""), sum(int(change.kept.sum()) for change in changes)
     said = "Saved the missed defect" if action == "missed" else "Saved the false alarm"
-    rows = f"{decided.rows} {'row' if decided.rows == 1 else 'rows'}"
-    where = f"; {rows} added to the {side} bank of {decided.bank}" if target else ""
-    return Decided(
-        decided.ids, {}, decided.bank, decided.rows, f"{said}{where}. Evaluation leaves this part out."
-    )
+    where = f"; {count(rows, 'row')} added to the {side} bank of {bank}" if target else ""
+    return Decided([image.id], {}, bank, rows, f"{said}{where}. Evaluation leaves this part out.")
 
 
 def _require_untrained(workspace: Workspace, image: str) -> None:
@@ -183,7 +178,7 @@ def _origin(workspace: Workspace, image: str, path: Path) -> Origin:
 
 
 def drop(workspace: Workspace, image: str, side: str, who: str) -> Decided:
-    """Remove an image's rows from a bank of the active version, and leave it out of versions built later.
+    """Remove an image's rows from a bank of the active version, and leave the image out of versions built later.
 
     An accepted candidate becomes pending again. Raises BadInput where the bank has no rows of it.
     """

@@ -14,7 +14,7 @@ import numpy as np
 from exdd_core import images
 from exdd_core.detector.records import Examined
 from exdd_core.evaluation import Outcome, Trial
-from exdd_core.sentences import percent, signed
+from exdd_core.sentences import count, percent, signed
 from exdd_core.spec import Json
 from exdd_core.workspace.candidates import Candidate
 
@@ -66,8 +66,9 @@ class Quality:
 
     patches: "kept", "known" or "too normal" for each [row, column] of the patch grid that its mask marks. left_out:
     (x0, y0, x1, y1) in pixels of the image, ends excluded, of those that are too normal. alike: the most alike real
-    defects. twins: candidates and bank images that it nearly repeats. state: names what its measures hold for, basis
-    what all but New and Effect do; effect_state: what the effect holds for, "" where it was not taken yet.
+    defects. twins: candidates and bank images that it nearly repeats. basis, state, effect_state: the measures are
+    valid while these strings stay as they are: basis for Visible, Clean and Plausible, state for New too, effect_state
+    for Effect ("" where it was not taken yet).
     """
 
     visible: Measure
@@ -134,10 +135,12 @@ def left_out(found: Quality, mask: np.ndarray) -> np.ndarray:
 
 
 def unknown(name: str, why: str) -> Measure:
+    """A measure that cannot be taken. why: a clause."""
     return Measure(name, None, GREY, why, MEANINGS[name])
 
 
 def visible(seen: Examined, visible_from: float) -> Measure:
+    """How many patches stand out. visible_from: as in `Reference`."""
     share = float((seen.distances.mean(-1) > visible_from).mean()) if len(seen.clean) else 0.0
     light = GREEN if share >= 0.5 else AMBER if share >= 0.2 else RED
     return Measure(
@@ -150,6 +153,7 @@ def visible(seen: Examined, visible_from: float) -> Measure:
 
 
 def new(beyond: float, clean: int, marked: int) -> Measure:
+    """beyond: share of the clean patches that the positive bank does not cover. clean, marked: numbers of patches."""
     light = GREEN if beyond >= 0.3 else AMBER if beyond > 0 else RED
     text = f"{percent(beyond)} of its patches are new to the positive bank"
     if clean < marked:
@@ -193,10 +197,7 @@ def effect_of(before: Outcome, after: Outcome) -> Measure:
         first = f"finds {abs(found)} {'more' if found > 0 else 'fewer'} of {after.defects} held-out defects"
     else:
         first = f"finds the same {after.found} of {after.defects} held-out defects"
-    which = "new false alarm" if alarms >= 0 else "fewer false alarm"
-    second = (
-        f"{abs(alarms)} {which}" if abs(alarms) == 1 else f"{abs(alarms)} {which.replace('alarm', 'alarms')}"
-    )
+    second = count(abs(alarms), "new false alarm" if alarms >= 0 else "fewer false alarm")
     third = f"image AUROC {signed(gain)} ± {error:.1f}, AP {signed(ap)}"
     text = f"{first}; {second}; {third}" + ("; within noise" if light == GREY else "")
     return Measure("effect", gain, light, text, MEANINGS["effect"], error)

@@ -108,7 +108,7 @@ class Measuring:
         with suppress(Exception), context.working_on(self._last):
             self._prepare()
         # The program waits for the running step when it ends: torch would crash in a thread that is cut off.
-        while threading.main_thread().is_alive() and (step := self._next()):
+        while threading.main_thread().is_alive() and (step := self._next_or_end()):
             self._rest()
             dataset, id, measured = step
             try:
@@ -134,6 +134,16 @@ class Measuring:
         info, bank = self.workspace.active_dataset(), self.workspace.active_bank()
         if info and bank and bank.dataset == info.name:
             self.judge.prepare(info.name)
+
+    def _next_or_end(self) -> tuple[str, str, bool] | None:
+        """`_next`; None also where it fails, such as on a full disk: then the next `want` begins again."""
+        try:
+            return self._next()
+        except Exception:
+            log.exception("Candidates are not measured any more until somebody looks at them again")
+            with self._lock:
+                self._running = False
+            return None
 
     def _next(self) -> tuple[str, str, bool] | None:
         """The data set and the candidate to measure next, and whether its effect is due; None when all are measured."""

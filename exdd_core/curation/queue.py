@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from exdd_core.curation.measures import MEANINGS, Quality
+from exdd_core.curation.sifting import LESS_IS_BETTER
 from exdd_core.detector import Detector
 from exdd_core.detector.change import examine
 from exdd_core.detector.examples import Marked
@@ -152,7 +153,7 @@ def queue(
         raise BadInput(
             f'Candidates cannot be sorted by "{order}"; choose {", ".join(MEANINGS)}, newest or oldest.'
         )
-    sign = 1 if order in ("clean", "plausible") else -1  # of those, less is better
+    sign = 1 if order in LESS_IS_BETTER else -1
 
     def place(pair: tuple[Candidate, Quality | None]) -> tuple[bool, float]:
         value = getattr(pair[1], order).value if pair[1] else None

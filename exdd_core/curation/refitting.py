@@ -36,8 +36,10 @@ class Refitting:
     def wake(self) -> None:
         """Fit what waits, soon. Returns at once; costs next to nothing where nothing waits."""
         with self._lock:
+            if not unfitted.count(self.workspace):
+                return
             self._asked += 1
-            if self._running or not unfitted.count(self.workspace):
+            if self._running:
                 return
             self._running = True
         # The program waits for a fit when it ends: torch would crash in a thread that is cut off.
@@ -48,10 +50,9 @@ class Refitting:
             self._settle()
             asked, failed = self._asked, self._fit()
             with self._lock:
-                done = failed or asked == self._asked or not unfitted.count(self.workspace)
-                self._running = not done
-            if done:
-                return
+                self._running = not failed and asked != self._asked
+                if not self._running:
+                    return
 
     def _settle(self) -> None:
         """Wait until no decision has come for a moment."""

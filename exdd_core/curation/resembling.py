@@ -1,4 +1,4 @@
-"""Keeps what was found of how much candidates are like real defects, and says whether it still holds.
+"""Keeps the last comparison of candidates with real defects, and a stamp that tells whether it still holds.
 
 Knows candidates, the active bank version and a setting. Does not know how anything is compared (`comparing`).
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Resembling:
-    """What was found. stamp: of what was compared. made: ISO time."""
+    """A comparison that is kept. stamp: of what was compared (`stamp_of`). made: ISO time."""
 
     groups: list[Compared]
     stamp: str
@@ -45,7 +45,7 @@ def compare_and_keep(workspace: Workspace, dataset: str, progress: Progress) -> 
 
 
 def kept(workspace: Workspace, dataset: str) -> Resembling | None:
-    """What was found last of a data set's candidates; None where nothing was."""
+    """The last comparison of a data set's candidates; None where there is none."""
     found = workspace.setting(RESEMBLANCE, {}).get(dataset)
     return _KEPT.validate_python(found) if found else None
 

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Seen:
-    """version: name of the bank version. score: calibrated, 0 at the median of normal images and 1 at the threshold.
+    """The judgement of a bank version on a painting.
 
+    version: name of the bank version. score: calibrated, 0 at the median of normal images and 1 at the threshold.
     verdict: "defect", "not sure", "normal" or "cannot judge". map: calibrated, float32 (h, w) in the image's
     proportions. visible, new: measures of the painted patches.
     """

@@ -61,7 +61,7 @@ def run_batch(workspace: Workspace, order: Order, progress: Progress, job_id: st
 
 
 def summary(workspace: Workspace, job_id: str, ordered: int, failures: Sequence[str]) -> Painted:
-    """What became of an order. failures: a reason for each painting that failed. Raises `BadInput` where all did."""
+    """The result of an order. failures: a reason for each painting that failed. Raises `BadInput` where all did."""
     reasons = list(dict.fromkeys(failures))
     if len(failures) == ordered:
         raise BadInput(

@@ -20,6 +20,7 @@ from exdd_core.geometry import MIN_SIDE
 from exdd_core.images import read_image, read_layer, read_mask
 from exdd_core.studio import ordering, painting
 from exdd_core.synthesis import mask_layers, masks, orders, placing
+from exdd_core.synthesis.mask_geometry import bounds
 from exdd_core.workspace import drawn_masks
 
 if TYPE_CHECKING:
@@ -164,12 +165,10 @@ def _shown(workspace: Workspace, source: str, mask: np.ndarray) -> Shown:
 
 def _bounds(mask: np.ndarray) -> tuple[int, int, int, int]:
     """left, top, right, bottom (ends excluded) of a mask's True pixels; all 0 for an empty mask."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return (
-        (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-        if len(rows)
-        else (0, 0, 0, 0)
-    )
+    if not mask.any():
+        return 0, 0, 0, 0
+    top, bottom, left, right = bounds(mask)
+    return left, top, right, bottom
 
 
 def piece(workspace: Workspace, id: str) -> Piece:

@@ -1,4 +1,5 @@
-"""Where to begin with paintings like one known defect: its mask on a normal image, its type, and the words for it.
+"""The start of an order for paintings like one known defect: its mask on a normal image, its type, and the words for
+it.
 
 Knows marks, masks and what was accepted before. Does not know engines, or how a painting is judged.
 """
@@ -39,7 +40,7 @@ class Words:
 
 @dataclass(frozen=True)
 class MoreLike:
-    """Where to begin. source: a normal training image. shown: the defect's mask on it, stored as `file`.
+    """The start of an order. source: a normal training image. shown: the defect's mask on it, stored as `file`.
 
     from_test: whether the mask is of a test image that evaluation still counts, which every candidate's record says.
     """
@@ -54,7 +55,7 @@ class MoreLike:
 
 
 def more_like(workspace: Workspace, image: str, surface: str = "") -> MoreLike:
-    """Where to begin with paintings like the defect of `image`: the mask drawn for it by a mark, else its own.
+    """The start of an order for paintings like the defect of `image`: with the mask that a mark drew, else its own.
 
     surface: the normal training image to paint on, where it is one of the same data set; else the first one. The mask
     keeps its size in pixels and its place. Raises `BadInput` for an image without a mask.

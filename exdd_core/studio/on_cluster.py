@@ -43,10 +43,10 @@ class Task:
 def painted(
     workspace: Workspace, left: Sequence[Recipe], seeds: Sequence[int], progress: Progress
 ) -> Iterator[tuple[Recipe, Made]]:
-    """Each recipe with what became of it. seeds: what is added to a recipe's seed at each try, 0 first.
+    """Each recipe with its painting or error. seeds: what is added to a recipe's seed at each try, 0 first.
 
-    A recipe that `BadInput` met is tried again after all the others, unless seeds are compared; what none of the seeds
-    gave comes with its first problem.
+    A recipe that raised `BadInput` is tried with the next seed after all others, unless seeds are compared; where every
+    seed fails, it comes with its first error.
     """
     problems: dict[int, BadInput] = {}
     for number, further in enumerate(seeds):
@@ -99,7 +99,7 @@ def _task(workspace: Workspace, recipe: Recipe, request: PaintRequest) -> Task:
 
 
 def _paint(shared: None, task: Task) -> Painting | Exception:
-    """Paint on a machine of the cluster; what goes wrong is of one image and ends no other."""
+    """Paint on a machine of the cluster. An error is returned, so that it does not stop the paintings of others."""
     del shared
     with tempfile.TemporaryDirectory(prefix="exdd-") as folder:
         request = task.request

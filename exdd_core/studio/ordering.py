@@ -34,13 +34,8 @@ if TYPE_CHECKING:
 
 MOST_KNOWN = 256  # known masks that say where defects lie
 FILES = ("model", "lora", "embeddings")  # settings of engines that may name files of this machine
-OF_ORDER = (
-    "prompt",
-    "negative_prompt",
-    "engine",
-    "mask_shape",
-    "seed",
-)  # axes that are not controls of an engine
+# Axes that are not controls of an engine.
+OF_ORDER = ("prompt", "negative_prompt", "engine", "mask_shape", "seed")
 
 
 def engine(workspace: Workspace, name: str) -> Engine:
@@ -54,7 +49,7 @@ def default_engine(workspace: Workspace) -> str:
 
 
 def options_of(workspace: Workspace, name: str) -> dict[str, str]:
-    """What the engine of that name is told of this workspace."""
+    """The arguments of the engine of that name: this workspace's folders of models and adapters."""
     if name not in TEACHABLE:
         return {}
     taught = {"adapters": str(adapters.folder(workspace)), "adapter": adapters.in_use(workspace, name)}
@@ -113,8 +108,7 @@ def recipes(workspace: Workspace, order: Order) -> list[Recipe]:
                 seed=seed,
                 donor=donor.id if donor else "",
                 parent=order.parent,
-                defect_type=order.defect_type
-                or (donor.defect_type if donor and order.engine in LENDING else ""),
+                defect_type=kind if order.engine in LENDING else order.defect_type,
                 axes=[],
             )
         )

@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 OnStep = Callable[[np.ndarray], None]
-Made = (
-    tuple[Painting, np.ndarray] | Exception
-)  # of one recipe: painting and drawn mask, bool (H, W), or error
+# Of one recipe: painting and drawn mask, bool (H, W), or error.
+Made = tuple[Painting, np.ndarray] | Exception
 
 
 def paint(
@@ -45,6 +44,7 @@ def paint(
 
 
 def noted(painting: Painting, sentence: str) -> Painting:
+    """The painting with a further note, if there is one."""
     return replace(painting, notes=[*painting.notes, sentence]) if sentence else painting
 
 

@@ -129,6 +129,7 @@ def _matched(donor: Array, receiver: Array, ring: Array) -> Array:
 
 
 def roughness(image: Array, where: Array) -> float:
+    """The median strength of fine texture in grey levels. image: float32 (h, w, 3). where: bool (h, w)."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     return float(np.median(np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 3))[where]))
 

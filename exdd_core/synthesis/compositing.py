@@ -13,6 +13,7 @@ import numpy as np
 from exdd_core.errors import BadInput
 from exdd_core.images import Size, resize_image
 from exdd_core.later import ndimage
+from exdd_core.synthesis.mask_geometry import bounds, depth_of
 from exdd_core.synthesis.request import PaintRequest, Window
 
 CONTEXT = 0.5  # share of the mask's longer side that a native window shows around the mask
@@ -30,7 +31,7 @@ def with_halo(request: PaintRequest, halo: int) -> np.ndarray:
     """The request's mask and all pixels at most `halo` from it within the region of interest: bool (H, W)."""
     if not halo:
         return request.mask
-    grown = _depth(~request.mask) <= halo
+    grown = depth_of(~request.mask) <= halo
     return grown if request.region is None else (grown & request.region) | request.mask
 
 
@@ -64,14 +65,14 @@ def box_around(mask: np.ndarray, resized: bool, padding: int = -1) -> Box:
 
     padding: how many pixels around the mask it shows; -1 for half of the mask's longer side, and at least 32.
     """
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    height, width = int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
+    top, bottom, left, right = bounds(mask)
+    height, width = bottom - top, right - left
     pad = padding if padding >= 0 else max(LEAST_CONTEXT, math.ceil(CONTEXT * max(height, width)))
     wide, high = width + 2 * pad, height + 2 * pad
     if resized:
         wide, high = max(wide, math.ceil(high / LARGEST_RATIO)), max(high, math.ceil(wide / LARGEST_RATIO))
-    left, right = _span(int(columns[0]), width, wide, mask.shape[1])
-    top, bottom = _span(int(rows[0]), height, high, mask.shape[0])
+    left, right = _span(left, width, wide, mask.shape[1])
+    top, bottom = _span(top, height, high, mask.shape[0])
     return left, top, right, bottom
 
 
@@ -82,6 +83,7 @@ def _span(start: int, length: int, wanted: int, limit: int) -> tuple[int, int]:
 
 
 def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The image, uint8 or float32 (h, w) or (h, w, 3), at another size, (width, height)."""
     if (image.shape[1], image.shape[0]) == size:
         return np.ascontiguousarray(image)
     return resize_image(np.ascontiguousarray(image), Size(*size))
@@ -128,7 +130,7 @@ def _feathered(mask: np.ndarray, feather: float, halo: int = 0) -> np.ndarray:
     The innermost pixels of every connected piece get 1, so that a soft edge does not hide a thin scratch. The
     image's border is no edge.
     """
-    depth = _depth(mask)
+    depth = depth_of(mask)
     count, pieces = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
     deepest = np.zeros(count, np.float32)
     np.maximum.at(deepest, pieces[mask], depth[mask])
@@ -139,20 +141,13 @@ def _feathered(mask: np.ndarray, feather: float, halo: int = 0) -> np.ndarray:
     return np.clip((depth + halo) / (width + 1 + halo), 0, 1).astype(np.float32)
 
 
-def _depth(mask: np.ndarray) -> np.ndarray:
-    """The distance in pixels of each pixel of the mask from the nearest one outside it: float32 (h, w)."""
-    if mask.all():
-        return np.full(mask.shape, max(mask.shape), np.float32)
-    return cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1, mode="edge"), cv2.DIST_L2, 5)[1:-1, 1:-1]
-
-
 def _brightness_gap(source: np.ndarray, painted: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The grey levels that `painted` lacks to be as bright as `source` along the mask's edge: float32 (h, w).
 
     The gap is measured in a ring inside the mask and extrapolated inwards. A ring outside would include the
     background where the mask touches an edge of the part.
     """
-    depth = _depth(mask)
+    depth = depth_of(mask)
     ring = (mask & (depth <= max(3.0, 0.25 * float(depth[mask].max())))).astype(np.float32)
     gap = cv2.cvtColor(source.astype(np.float32) - painted, cv2.COLOR_RGB2GRAY) * ring
     sigma = max(4.0, float(depth[mask].max()))
@@ -166,9 +161,9 @@ def measure(original: np.ndarray, result: np.ndarray, drawn: np.ndarray) -> np.n
     A visible difference is a Delta E (CIE 1976) of 3, averaged over 3 x 3 pixels. Gaps of a pixel or two are
     closed, and specks removed unless there is nothing else. Raises `BadInput` when nothing differs.
     """
-    rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
+    top, bottom, left, right = bounds(drawn)
     # An average of 3 x 3 needs one more pixel around the mask's box.
-    window = np.s_[max(0, rows[0] - 1) : rows[-1] + 2, max(0, columns[0] - 1) : columns[-1] + 2]
+    window = np.s_[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1]
     before, after = (
         cv2.cvtColor(image[window].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
         for image in (original, result)

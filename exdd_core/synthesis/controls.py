@@ -83,12 +83,10 @@ class Control:
         return f" of at most {self.maximum:g}{unit}" if self.maximum is not None else ""
 
     def _switch(self, value: object) -> bool:
-        known = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False}
-        known["0"] = False
-        answer = known.get(str(value).lower())
-        if answer is None:
+        said = str(value).lower()
+        if said not in ("true", "yes", "on", "1", "false", "no", "off", "0"):
             raise BadInput(f"{self.title} ({self.name}) must be on or off; {value!r} is neither.")
-        return answer
+        return said in ("true", "yes", "on", "1")
 
 
 def shared_controls(

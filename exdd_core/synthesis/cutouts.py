@@ -14,7 +14,7 @@ import numpy as np
 from exdd_core.errors import BadInput
 from exdd_core.synthesis.controls import SharedSettings
 from exdd_core.synthesis.foreground import foreground
-from exdd_core.synthesis.mask_geometry import Array
+from exdd_core.synthesis.mask_geometry import Array, bounds
 
 BEYOND = 24  # pixels by which a defect that its image's edge cuts off is extended beyond that edge
 RING = 12  # width in pixels of the ring around the defect that is compared with the receiver
@@ -57,8 +57,7 @@ def cut(image: Array, mask: Array) -> Cutout:
     if not mask.any():
         raise BadInput("The mask of the real defect is empty; choose another one.")
     mask = _main(mask)
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    top, bottom, left, right = bounds(mask)
     pad = 3 * RING
     y0, y1 = max(0, top - pad), min(mask.shape[0], bottom + pad)
     x0, x1 = max(0, left - pad), min(mask.shape[1], right + pad)
@@ -104,8 +103,8 @@ class Pose:
 
 def matrix_of(piece: Cutout, pose: Pose, squeeze: tuple[float, float], reduced: float = 1.0) -> Array:
     """The affine map (2, 3) from the piece's pixel indices to those of a window reduced by `reduced`."""
-    rows, columns = np.flatnonzero(piece.mask.any(axis=1)), np.flatnonzero(piece.mask.any(axis=0))
-    middle = np.array([(columns[0] + columns[-1]) / 2, (rows[0] + rows[-1]) / 2])
+    top, bottom, left, right = bounds(piece.mask)
+    middle = np.array([(left + right - 1) / 2, (top + bottom - 1) / 2])
     turn = math.radians(pose.angle)
     cos, sin = math.cos(turn), math.sin(turn)
     linear = pose.scale * np.array([[cos, -sin], [sin, cos]]) @ np.diag([-1.0 if pose.flip else 1.0, 1.0])

@@ -81,14 +81,11 @@ class Learned(Engine[LearnedSettings]):
         return self._version(self.complete({}))
 
     def missing(self) -> str:
+        if self.adapter:
+            return ""
         return (
-            ""
-            if self.adapter
-            else (
-                "This engine has not been taught yet, or none of its adapters is in use: teach it in "
-                "Studio's panel below or with teach --engine learned, or choose an adapter with adapters "
-                "use NAME."
-            )
+            "This engine has not been taught yet, or none of its adapters is in use: teach it in Studio's panel "
+            "below or with teach --engine learned, or choose an adapter with adapters use NAME."
         )
 
     def complete(self, settings: Settings) -> LearnedSettings:

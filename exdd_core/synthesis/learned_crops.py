@@ -94,16 +94,14 @@ def _around(row: int, column: int, shape: tuple[int, ...], rng: np.random.Genera
 
 
 def _square(layer: np.ndarray) -> np.ndarray:
-    """A layer of an image that is smaller than a square, continued."""
+    """A layer of an image, (h, w) or (h, w, 3), padded to a square: with its edge pixels, a mask with False."""
     lacking = [(0, SIDE - layer.shape[0]), (0, SIDE - layer.shape[1])]
     return np.pad(layer, [*lacking, (0, 0)][: layer.ndim], mode="edge" if layer.ndim > 2 else "constant")
 
 
 def _stacked(found: Sequence[tuple[np.ndarray, np.ndarray, int]]) -> Squares:
-    pixels = [one[0] for one in found] or [np.zeros((SIDE, SIDE, 3), np.uint8)][:0]
-    if not pixels:
-        return Squares(
-            np.zeros((0, SIDE, SIDE, 3), np.uint8), np.zeros((0, SIDE, SIDE), bool), np.zeros(0, np.int64)
-        )
-    masks = np.stack([one[1] for one in found])
-    return Squares(np.stack(pixels), masks, np.array([one[2] for one in found], np.int64))
+    if not found:
+        square = (0, SIDE, SIDE)
+        return Squares(np.zeros((*square, 3), np.uint8), np.zeros(square, bool), np.zeros(0, np.int64))
+    pixels, masks, kinds = zip(*found, strict=True)
+    return Squares(np.stack(pixels), np.stack(masks), np.array(kinds, np.int64))

@@ -1,9 +1,9 @@
 """The network of the engine `learned`: flow matching on the pixels of small squares, and how it refines a painting.
 
 A square x is noised to (1 - s) x + s n (Lipman et al. 2023), s from 0 to 1, and the network gives n - x from it, the
-mask, what lies around the mask and the type of defect. To refine a painting it is noised a part of the way under its
-mask and brought back in steps, after each of which all pixels outside the mask are set to what they are. Knows torch
-and arrays. Does not know data sets or how the network learns.
+mask, what lies around the mask and the type of defect. To refine a painting, it is noised to some s below 1 under its
+mask and brought back in steps; after each step all pixels outside the mask are restored. Knows torch and arrays. Does
+not know data sets or how the network learns.
 """
 
 from __future__ import annotations

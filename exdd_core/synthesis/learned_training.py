@@ -1,7 +1,7 @@
 """Trains the network of the engine `learned` on squares of the user's defects and normal surface.
 
-Half of every batch are defects of the training parts, half is normal surface under masks of defects. Checkpoints,
-validation and going on after an interruption are `lora_training`'s. Knows squares, torch and one folder. Does not know
+Half of every batch shows defects of the training parts, half normal surface under masks of defects. `lora_training`
+writes checkpoints, validates and resumes after an interruption. Knows squares, torch and one folder. Does not know
 data sets, workspaces or jobs.
 """
 
@@ -35,9 +35,9 @@ SAMPLE_NOISE, SAMPLE_STEPS = 0.6, 8
 
 
 def teach(lesson: Lesson, settings: TeachingSettings, folder: Path, progress: Progress) -> Taught:
-    """Train a network in `folder`, which keeps checkpoints; go on from the one that lies there.
+    """Train a network in `folder`, which keeps checkpoints; continue from the last one there.
 
-    Of the settings steps, interval and seed count. Raises `Cancelled` between steps.
+    Uses the number of steps, the interval and the seed alone of the settings. Raises `Cancelled` between steps.
     """
     return _Training(lesson, settings, folder, progress).run()
 
@@ -129,11 +129,8 @@ class Learner(Optimised):
         self, squares: Squares, s: torch.Tensor, noise: torch.Tensor, outside: float = 0.1
     ) -> torch.Tensor:
         """The loss of each square, float32 (n,)."""
-        clean, s, noise = (
-            networks.as_tensor(squares.pixels).to(self.device),
-            s.to(self.device),
-            noise.to(self.device),
-        )
+        clean = networks.as_tensor(squares.pixels).to(self.device)
+        s, noise = s.to(self.device), noise.to(self.device)
         mask = torch.from_numpy(squares.mask)[:, None].float().to(self.device)
         kinds = torch.from_numpy(squares.kind).to(self.device)
         level = s[:, None, None, None]

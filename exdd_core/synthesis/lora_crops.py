@@ -21,14 +21,13 @@ LEAST_SIDE = 64  # pixels of the image that a window shows at least
 BRIGHTNESS = 0.1  # largest relative change
 GROWN = 8.0  # pixels of the crop by which its mask is dilated at most
 NORMAL_SHARE = 0.3  # of all crops: with normal crops alone, a mask does not come to mean "defect"
-EMPTY_SHARE = 0.1  # of prompts, as guidance needs a network that paints without one
+EMPTY_SHARE = 0.1  # of prompts: guidance needs a network that also paints without a prompt
 LEAST_AREA = 8  # pixels; smaller areas of a mask are specks
 MOST_PIECES = 16  # of one mask, the largest
 ALIGNED = 10.0  # degrees between the grain and the image's axes below which mirroring keeps the grain
 
 Shape = tuple[int, int]
-Symmetry = tuple[bool, int]
-"""Whether a crop is mirrored, and its quarter turns."""
+Symmetry = tuple[bool, int]  # whether a crop is mirrored, and its quarter turns
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ def window(box: tuple[int, int, int, int], shape: Shape, rng: np.random.Generato
 
 
 def _start(first: int, end: int, side: int, limit: int, rng: np.random.Generator) -> int:
-    """Where `side` pixels of `limit` begin that show those from `first` to `end`, or as many of them as fit."""
+    """A random start, within 0..limit, of `side` pixels that show those from `first` to `end`, or as many as fit."""
     low, high = sorted((max(0, end - side), min(first, limit - side)))
     return int(rng.integers(low, high + 1))
 
@@ -206,5 +205,6 @@ def _crop(
 
 
 def turned(layer: np.ndarray, symmetry: Symmetry) -> np.ndarray:
+    """A layer, (h, w) or (h, w, 3), mirrored and turned."""
     mirrored, turns = symmetry
     return np.ascontiguousarray(np.rot90(layer[:, ::-1] if mirrored else layer, turns))

@@ -1,7 +1,7 @@
 """Teaches a Stable Diffusion inpainting model a user's defects: trains a LoRA on crops of them.
 
-Every so many steps it is tried on crops of held-out parts, paints four samples and writes a checkpoint, from which an
-interrupted training goes on: on a CPU bit for bit as if there had been no interruption. The LoRA with the lowest
+At each interval it is tried on crops of held-out parts, paints four samples and writes a checkpoint, from which an
+interrupted training continues: on a CPU bit for bit as if there had been no interruption. The LoRA with the lowest
 held-out loss under the masks is the result. This ran on tiny random pipelines only, neither on a GPU nor with trained
 weights. Knows models, crops and one folder. Does not know data sets, workspaces or jobs.
 """
@@ -63,7 +63,8 @@ class Losses(TypedDict):
 
 
 class _Checkpoint(TypedDict):
-    """made_for: what must be the same for a training to go on from it. at_once: rounding depends on it."""
+    """The content of a checkpoint. made_for: names the training that may continue from it. at_once: crops in one pass,
+    on which rounding depends."""
 
     made_for: str
     at_once: int
@@ -73,7 +74,8 @@ class _Checkpoint(TypedDict):
 
 @dataclass(frozen=True)
 class Taught:
-    """A training's result. file: the LoRA. best: the step that it is of, 0 where no step was better than none."""
+    """A training's result. file: the LoRA. best: the step with the lowest held-out loss, 0 where none was better than
+    the model without a LoRA."""
 
     file: Path
     losses: list[Losses]
@@ -86,10 +88,10 @@ class Taught:
 def teach(
     model: Path, lesson: Lesson, settings: TeachingSettings, folder: Path, progress: Progress
 ) -> Taught:
-    """Train a LoRA in `folder`, which keeps checkpoints; go on from the one that lies there.
+    """Train a LoRA in `folder`, which keeps checkpoints; continue from the last one there.
 
     model: folder or file of a Stable Diffusion model. Raises `BadInput` for a model that cannot be taught and where
-    memory does not do, and `Cancelled` between steps.
+    there is too little memory, and `Cancelled` between steps.
     """
     family = weights.family_of(model)
     if family.flows:

@@ -14,6 +14,7 @@ Array = np.ndarray
 
 
 def stretched(mask: Array, shape: tuple[int, int]) -> Array:
+    """The mask at another size, bool (H, W): each pixel takes the value of the mask's pixel that holds its middle."""
     if mask.shape == shape:
         return mask
     rows, columns = _nearest(shape[0], mask.shape[0]), _nearest(shape[1], mask.shape[1])

@@ -136,6 +136,7 @@ def _harmonics(around: Array, waves: int, rng: np.random.Generator) -> Array:
 
 
 def rotated(points: Array, turn: float) -> Array:
+    """Points (n, 2) turned around (0, 0) by `turn` radians, clockwise on the screen."""
     cos, sin = math.cos(turn), math.sin(turn)
     return points @ np.array([[cos, sin], [-sin, cos]])
 

@@ -1,4 +1,4 @@
-"""A network under training: its optimiser, the moving average of its weights and its random numbers, kept and restored.
+"""A network in training, with its optimiser, the moving average of its weights and its random numbers.
 
 Knows torch and one network. Does not know what is learnt, or from what.
 """
@@ -15,7 +15,7 @@ DECAY = 0.995  # of the moving average; diffusers begins with less
 
 
 class LearnerState(TypedDict):
-    """All that a learner's next step depends on but its examples."""
+    """All that a learner's next step depends on, except its examples."""
 
     steps: int
     adapter: list[torch.Tensor]

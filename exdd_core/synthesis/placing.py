@@ -25,8 +25,10 @@ ATTEMPTS = 24  # positions that are tried for a varied mask; the best is taken
 VARIED_ANGLE = 20.0  # degrees: standard deviation of the angle by which a varied mask is turned
 LARGER = 3.0  # a generated mask is enlarged or reduced by at most this factor to be as large as known defects
 ON_PART = 0.95  # the share of a varied mask that shall lie on the part
-ANY_ON_PART = 0.4  # of one of any shape: edges of the part may cut it off, as they do large defects
-MOST_OF_PART = 0.5  # what one of any shape covers at most
+ANY_ON_PART = (
+    0.4  # the same for a mask of any shape: edges of the part may cut it off, as they do large defects
+)
+MOST_OF_PART = 0.5  # largest share of the part that a mask of any shape covers
 VARIED_SIZE = 1.4  # a varied mask is larger or smaller by at most this factor, where the part has room
 
 

@@ -19,7 +19,7 @@ from exdd_core.synthesis.mask_geometry import Array
 FEW = 3  # known masks from which they say where defects lie
 ANYWHERE = 0.1  # share of masks that lie anywhere, since known defects do not show every place
 LEAST = (0.01, 0.01, 3.0, 0.1)  # the least spread of a kernel: two shares, degrees, natural logarithm
-ANY_ANGLE = 180 / math.sqrt(12)  # degrees: standard deviation of an angle of which nothing is known
+ANY_ANGLE = 180 / math.sqrt(12)  # degrees: standard deviation of an angle that is uniform over 180 degrees
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def _places(fill: np.ndarray, side: int) -> Iterator[tuple[int, int]]:
 
 
 def _starts(first: int, last: int, side: int, step: int, limit: int) -> list[int]:
-    """Where blocks begin that cover first..last, within 0..limit."""
+    """The starts, within 0..limit, of blocks that cover first..last."""
     begins = range(first - side // 3, last, step)
     return sorted({min(max(0, begin), limit - side) for begin in begins})
 

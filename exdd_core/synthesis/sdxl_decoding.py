@@ -9,9 +9,8 @@ from typing import Any
 
 from exdd_core.errors import BadInput
 
-TILE = (
-    512  # pixels: diffusers' own sizes are 32 without `sample_size` in a configuration, and 1024 with SDXL's
-)
+# Pixels; diffusers' own sizes are 32 without `sample_size` in a configuration, and 1024 with SDXL's.
+TILE = 512
 PRECISIONS = {
     "torch.float16": "half precision",
     "torch.bfloat16": "bfloat16",

@@ -60,8 +60,8 @@ def build_bank(
 
     options: what to build; in place of them a data set's name (None: the active one) with any other of their fields
     by name. The negative bank also gets what people marked as false alarms. coreset_state: a file from which an
-    interrupted selection of normal rows goes on; its owner deletes it. Raises BadInput where nothing can be built of
-    that.
+    interrupted selection of normal rows continues; its owner deletes it. Raises BadInput where nothing can be built
+    from them.
     """
     from exdd_core.detector import Detector
     from exdd_core.detector.summary import notes
@@ -207,10 +207,9 @@ def larger_size(info: DatasetInfo, size: Size) -> str:
 
 
 def make_demo(path: Path | str, progress: Progress | None = None) -> Workspace:
-    """The workspace that a newcomer meets: generated images and a first bank version.
+    """A workspace with the demo data set and a first bank version of it.
 
-    A workspace that has a data set of its own is opened and left alone; one that was killed on the way to
-    its demo is completed.
+    A workspace that has another data set is opened and not changed. One whose demo was interrupted is completed.
     """
     from exdd_core.datasets import demo
 
@@ -225,16 +224,8 @@ def make_demo(path: Path | str, progress: Progress | None = None) -> Workspace:
 
 
 def library_versions() -> dict[str, str]:
-    """Of the libraries on which a bank version depends."""
-    wanted = (
-        "torch",
-        "torchvision",
-        "faiss-gpu",
-        "faiss-cpu",
-        "numpy",
-        "scikit-learn",
-        "safetensors",
-    )
+    """The installed versions, by name, of the libraries on which a bank version depends."""
+    wanted = ("torch", "torchvision", "faiss-gpu", "faiss-cpu", "numpy", "scikit-learn", "safetensors")
     found = {}
     for name in wanted:  # reading all that is installed takes a tenth of a second
         with suppress(metadata.PackageNotFoundError):

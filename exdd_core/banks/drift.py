@@ -66,11 +66,10 @@ def state(workspace: Workspace, id: str | None = None) -> State:
             f"No rebuild is due: {found.rows:,} defect rows{grown} cover the known defects as well as a new build "
             "would."
         )
-        said += (
-            f" Its scores agree with those of a new build within {percent(TOLERANCE)} of their spread."
-            if more
-            else ""
-        )
+        if more:
+            said += (
+                f" Its scores agree with those of a new build within {percent(TOLERANCE)} of their spread."
+            )
     behind = _behind(workspace, version)
     return State(found, bool(reasons), bool(behind), f"{behind} {said}".strip())
 

@@ -33,9 +33,8 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 HELD_OUT = "held_out"
-CACHE_GB = (
-    10.0  # of the features that all computations of a workspace share; EXDD_CACHE_GB sets another number
-)
+# Of the features that all computations of a workspace share; EXDD_CACHE_GB sets another number.
+CACHE_GB = 10.0
 CACHE_SHARE = 0.25  # of the room on the disk that they may take at most
 DEFECT_IMAGES = 120  # at most, that effects are measured on
 
@@ -144,18 +143,13 @@ def _features(workspace: Workspace, bank: str, name: str, ids: Sequence[str], se
     paths, settings = [workspace.image(id).path for id in ids], setup.settings
     cache = shared(workspace, settings)
     features = patches.extract(
-        setup.backbone,
-        paths,
-        settings.size,
-        reader=settings.read,
-        region=setup.region,
-        cache=cache,
+        setup.backbone, paths, settings.size, reader=settings.read, region=setup.region, cache=cache
     )
     return _store(file, FlatFeatures(features))
 
 
 def _is_sound(file: Path, found: Sequence[np.ndarray]) -> bool:
-    """Whether a file is what was stored. One from before files were sealed is so if its numbers are finite."""
+    """Whether a file is what was stored. A file without a seal, of an older program, is if its numbers are finite."""
     holds = files.holds(file)
     if holds is None and all(np.isfinite(one).all() for one in found):
         with suppress(OSError):  # of a workspace that cannot be written to

@@ -71,9 +71,8 @@ def _follow(workspace: Workspace, version: BankVersion, progress: Progress) -> N
     if not numbers:
         return
     target = BankUpdate(workspace, version)
-    can_change = (
-        target.detector.fitted.can_change
-    )  # an older kind is behind what was decided until it is built anew
+    # A version in an older format stays behind what was decided until it is built anew.
+    can_change = target.detector.fitted.can_change
     changes = _changes(target, wanted, progress) if can_change else []
     with workspace.writing() as db:
         for change in changes:
@@ -102,8 +101,8 @@ def _of(db: Database, found: Decision) -> Decision:
 
 
 def _changes(target: BankUpdate, wanted: dict[tuple[str, str], Decision], progress: Progress) -> list[Change]:
-    """Change the banks of a version for these decisions, and fit them. What cannot be read is left out: the version is
-    then behind what was decided, which Banks says."""
+    """Change the banks of a version for these decisions, and fit them. An image that cannot be read is left out: the
+    version then does not follow that decision, which `drift.state` reports."""
     workspace = target.workspace
     gone: list[tuple[str, str]] = []
     back: list[tuple[str, str]] = []

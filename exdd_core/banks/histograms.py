@@ -107,7 +107,7 @@ def _of_normals(detector: Detector) -> Pair:
 
 
 def _of_defects(detector: Detector) -> dict[str, Pair]:
-    """N and P of the patches on real defects, and of those on synthetic ones."""
+    """N and P of the patches on "real" and on "synthetic" defects."""
     bank = detector.fitted.examples.defects
     if detector.positive is None or not len(bank):
         return {}

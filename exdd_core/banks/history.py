@@ -100,9 +100,9 @@ def newest(db: Database, bank: str) -> int:
 
 
 def read(db: Database, bank: str, after: int = 0, until: int = LATEST) -> Changes:
-    """What a version's changes with numbers above `after`, up to `until`, make of it, in order.
+    """A version's changes with numbers above `after`, up to `until`, in order, and what was fitted after them.
 
-    From the build on, changes that later ones took back are left out.
+    Where `after` is 0, changes that later ones took back are left out.
     """
     last = min(newest(db, bank), until)
     if after >= last:

@@ -1,4 +1,4 @@
-"""What a build takes.
+"""The options of a build.
 
 Knows names, types and bounds. Does not know how a bank is built.
 """
@@ -94,7 +94,7 @@ class BuildOptions(BankOptions):
     positives: which defects teach the positive bank, one of `POSITIVES`: real ones, accepted synthetic ones, both or
     none. activate: make the new version the active one. who: whoever asked for it. made_for: the measurement that
     builds the version for itself, "" where a person does. state, keep_aspect: as in `BankOptions`. without_missing:
-    go on without files that are lost or were replaced.
+    leave out files that are lost or were replaced.
     """
 
     ABOUT: ClassVar[str] = "A build"
@@ -128,7 +128,7 @@ class BuildOptions(BankOptions):
 
 
 def rebuild_spec(workspace: Workspace, id: str | None = None, who: str = "") -> BuildOptions:
-    """What builds a version (None: the active one) again, of what is known and decided now."""
+    """The options that build a version (None: the active one) again, from what is known and decided now."""
     from exdd_core.workspace import candidates
 
     version = workspace.bank(id)

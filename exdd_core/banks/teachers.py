@@ -1,4 +1,4 @@
-"""What decisions mean for a build: accepted candidates, missed defects, dropped images and false alarms.
+"""The images that decisions add to a build or leave out: accepted candidates, missed defects, false alarms, drops.
 
 Knows decisions, candidates and the features of their patches. Does not know how somebody decides.
 """
@@ -111,9 +111,9 @@ def without_false_alarms(
         several.append(
             marked_patches(pixels, mask, BankImage(found.subject, found.detail["group"]), detector)
         )
-    return (
-        detector.changed(detector.additions(several, "negative"), progress=progress) if several else detector
-    )
+    if not several:
+        return detector
+    return detector.changed(detector.additions(several, "negative"), progress=progress)
 
 
 def _training(image: BankImage, path: Path, mask: np.ndarray) -> TrainingImage:
@@ -121,7 +121,7 @@ def _training(image: BankImage, path: Path, mask: np.ndarray) -> TrainingImage:
 
 
 def _vouches(decision: Decision) -> bool:
-    """Whether a person accepted this candidate by itself; unknown of older decisions, so not."""
+    """Whether a person accepted this candidate alone; older decisions do not say so, and count as not."""
     return bool(decision.detail.get("alone"))
 
 
@@ -146,9 +146,8 @@ def marked(workspace: Workspace, candidate: Candidate, detector: Detector) -> Ma
             rows, position, surroundings = kept["rows"], kept["position"], kept["beside"]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         pixels = images.read_image(candidate.image)
-        touched = (
-            patches.covered(images.mask_share(images.read_mask(candidate.mask, None, ""), size), grid) > 0
-        )
+        share = images.mask_share(images.read_mask(candidate.mask, None, ""), size)
+        touched = patches.covered(share, grid) > 0
         features = scoring.features(detector.fitted, pixels)
         rows, position = features[touched], np.argwhere(touched).astype(np.int16)
         surroundings = context.around(features)[touched]
@@ -159,6 +158,7 @@ def marked(workspace: Workspace, candidate: Candidate, detector: Detector) -> Ma
 
 
 def marked_patches(pixels: np.ndarray, mask: np.ndarray, image: BankImage, detector: Detector) -> Marked:
+    """The patches of an image, uint8 (H, W, 3), that a mask, bool (H, W), marks. Raises BadInput for another size."""
     if mask.shape != pixels.shape[:2]:
         raise BadInput("The mask is not the size of the image; draw it on the image itself.")
     return Marked.of(image, scoring.features(detector.fitted, pixels), marks(detector.fitted, mask))

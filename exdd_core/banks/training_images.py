@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,20 +47,28 @@ class TrainingImages:
     def _copy_of(self, path: Path) -> str:
         """The id of an image that the banks know whose file has the same bytes as this one; "" for none."""
         if self._by_size is None:
-            self._by_size = defaultdict(list)
-            for id, file in self._workspace.files_of_images():  # retired ones too: banks may hold them
-                if file.is_file():
-                    self._by_size[file.stat().st_size].append((id, file))
+            self._by_size = self._listed()
         size = path.stat().st_size
-        if size not in self._by_size:
-            return ""
         if size not in self._by_digest:
-            self._by_digest[size] = defaultdict(list)
-            for id, file in self._by_size[size]:
-                with suppress(OSError):  # of a data set that was deleted meanwhile
-                    self._by_digest[size][_digest(file)].append(id)
+            self._by_digest[size] = _by_digest(self._by_size.get(size, []))
         same = self._by_digest[size].get(_digest(path), [])
         return next((id for id in same if knows(self._detector.fitted, id)), "")
+
+    def _listed(self) -> dict[int, list[tuple[str, Path]]]:
+        """Ids and files of all images of the workspace by size in bytes, retired ones too: banks may hold them."""
+        found: dict[int, list[tuple[str, Path]]] = defaultdict(list)
+        for id, file in self._workspace.files_of_images():
+            with suppress(OSError):  # of a data set that was deleted meanwhile
+                found[file.stat().st_size].append((id, file))
+        return found
+
+
+def _by_digest(several: Iterable[tuple[str, Path]]) -> dict[bytes, list[str]]:
+    found: dict[bytes, list[str]] = defaultdict(list)
+    for id, file in several:
+        with suppress(OSError):
+            found[_digest(file)].append(id)
+    return found
 
 
 def _digest(path: Path) -> bytes:

@@ -22,9 +22,8 @@ from pydantic import TypeAdapter, ValidationError
 from exdd_core import api
 from exdd_core.errors import BadInput
 
-File = Callable[
-    [Any, ExitStack], tuple[BinaryIO, str]
-]  # opens what a program gives as a file: it and its name
+# Opens the value that a program gave as a file: the file, and its name.
+File = Callable[[Any, ExitStack], tuple[BinaryIO, str]]
 MOST_FILES = 1000  # as many as FastAPI takes of a form
 
 

@@ -28,9 +28,8 @@ PAGES = {
     "Data": "/data",
     "Banks": "/banks",
 }
-Answer = dict[
-    str, object
-]  # JSON between a page's script and the functions that it calls, in either direction
+# JSON between a page's script and the functions that it calls, in either direction.
+Answer = dict[str, object]
 
 
 def text(value: object) -> str:

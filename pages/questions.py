@@ -11,9 +11,8 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from exdd_core.spec import Spec
 
-Id = Annotated[
-    str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")
-]  # of a thing, or a person's name
+# The id of a thing, or a person's name.
+Id = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
 Text = Annotated[str, StringConstraints(max_length=20_000, pattern=r"^[^\x00]*$")]
 Layer = Annotated[str, StringConstraints(max_length=64 << 20)]  # a PNG as a data URL; "" for none
 Ids = Annotated[list[Id], Field(max_length=200_000)]

@@ -20,8 +20,8 @@ from exdd_core.workspace import Workspace, candidates, runs, thresholds
 from exdd_core.workspace.runs import Run
 from pages.evaluate.listing import open_page
 from pages.evaluate.measuring import start
-from pages.evaluate.one_run import compare
-from pages.evaluate.questions import Start, Two
+from pages.evaluate.one_run import compare, use_threshold
+from pages.evaluate.questions import Start, Two, Used
 from pages.evaluate.state import Evaluate
 from pages.questions import Question
 from tests.browser import COVERED, SCREENSHOTS, SLOW, scored, serving, visiting
@@ -315,6 +315,18 @@ def test_what_only_one_run_has_is_no_difference(workspace: Workspace) -> None:
     assert same["images"] == "" and not same["settings"] + same["figures"]
     for id in ("one", "two"):
         runs.delete(workspace, id)
+
+
+def test_a_threshold_is_used_only_with_the_version_that_was_measured(demo_workspace: Workspace) -> None:
+    bank = demo_workspace.bank()
+    runs.store(
+        demo_workspace, "with", "evaluate", "with", {"dataset": "demo", "bank": bank.id}, {"methods": {}}
+    )
+    asked = Used(id="with", method="patchcore", value=2.0, who="Ann")  # not the method of the version
+    with pytest.raises(BadInput, match="was not measured with a stored bank version"):
+        use_threshold(Evaluate(demo_workspace), asked)
+    assert thresholds.in_force(demo_workspace, bank.id) is None
+    runs.delete(demo_workspace, "with")
 
 
 @pytest.mark.parametrize(

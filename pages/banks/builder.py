@@ -33,11 +33,7 @@ POSITIVES = {
     "Accepted painted ones only": "synthetic",
     "None: normal images only, as PatchCore": "none",
 }
-LIKENESS = {
-    "Not specified": None,
-    "Somewhat": 0.1,
-    "Like mine": 1.0,
-}  # a word, and `BankOptions.likeness`
+LIKENESS = {"Not specified": None, "Somewhat": 0.1, "Like mine": 1.0}  # `BankOptions.likeness` in words
 ALL_PARTS = "All of them"
 OWN_BACKBONE = ""  # the workspace's
 FUSION_HELP = {

@@ -66,8 +66,8 @@ class Compared:
         }
 
     def _usual(self) -> tuple[str | None, str | None]:
-        """The active version and the formerly active one, or else the newest other one, of the same data set: others
-        are compared only where somebody chooses them. Where there is no other, the active one twice, by its fusions."""
+        """The active version and the one that was active before, or else the newest other one, of the same data set.
+        Where there is none, the active version twice, to compare its fusions."""
         active = self.workspace.active_bank()
         if active is None:
             return None, None
@@ -78,8 +78,8 @@ class Compared:
         return active.id, next((bank.id for bank in alike if bank.id != active.id), active.id)
 
     def _compare(self, first: str, second: str) -> dict[Any, Any]:
-        """Two versions, or one by two of its fusions, which has nothing else to compare; anew where their banks change
-        meanwhile, since another answer that was quicker may show the change already."""
+        """Show two versions, or one by two of its fusions. Compares them again where their banks changed meanwhile: a
+        quicker answer to another request may show the change already."""
         from exdd_core.banks.compare import compare
 
         before = None

@@ -104,7 +104,7 @@ def cancel_map(workspace: Workspace, asked: questions.Version) -> Answer:
 def news(workspace: Workspace, asked: questions.Shown) -> Answer:
     """A `stamp` that changes with the map of the version `bank`, and the progress of a map by UMAP."""
     id = asked.bank
-    job, last = _map_job(workspace, id), _last_map(workspace, id)
+    job, last = _map_job(workspace, id), _map_job(workspace, id, active=False)
     return {
         "stamp": _stamp(workspace, id),
         "job": {"text": job.text, "fraction": job.fraction} if job else None,
@@ -120,11 +120,7 @@ def _stamp(workspace: Workspace, id: str) -> str:
     return f"{active.id if active else ''} {bank_map.stamp(workspace, id) if there else ''}"
 
 
-def _map_job(workspace: Workspace, bank: str) -> jobs.Job | None:
-    found = jobs.listed(workspace, active=True)
-    return next((job for job in found if job.kind == "map" and job.spec["bank"] == bank), None)
-
-
-def _last_map(workspace: Workspace, bank: str) -> jobs.Job | None:
-    found = jobs.listed(workspace)
+def _map_job(workspace: Workspace, bank: str, active: bool = True) -> jobs.Job | None:
+    """The job that makes the map of a version; with `active` False, else the last one that ended."""
+    found = jobs.listed(workspace, active)
     return next((job for job in found if job.kind == "map" and job.spec["bank"] == bank), None)

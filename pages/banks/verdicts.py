@@ -25,7 +25,7 @@ SIDE = 720  # pixels of the longer side of a picture
 
 
 class _Seen(NamedTuple):
-    """A version that looks at a picture by one of its fusions."""
+    """A version that judges an image by one of its fusions."""
 
     bank: BankVersion
     fusion: str
@@ -57,8 +57,8 @@ class Verdicts:
         self.outputs = [self.section, self.list, self.image, *self.sides, self.both]
 
     def updates(self, first: str, second: str) -> dict[Any, Any]:
-        """What these versions, by id, judge otherwise; nothing where they are of two data sets. One version alone is
-        looked at by two of its fusions."""
+        """The images that these versions, by id, judge differently; nothing where they are of two data sets. One
+        version is compared with itself by two of its fusions."""
         versions = self.workspace.bank(first), self.workspace.bank(second)
         ids, alone = self._images(versions), versions[0].id == versions[1].id
         if not ids:

@@ -20,13 +20,14 @@ BEGUN_JS = (
     "document.querySelector('#versions tbody')?.insertAdjacentHTML('afterbegin', "
     f"'<tr class=\"asked begun\"><td colspan={COLUMNS}><p><strong>Building…</strong></p></td></tr>');"
 )
-# Takes that row away where the answer refused: it drew no other table. And shows what it said below the form.
+# Removes that row where the build was refused, since the table was not drawn again, and scrolls to the note of the
+# form.
 ANSWERED_JS = """() => requestAnimationFrame(() => requestAnimationFrame(() => {
   document.querySelector('#versions tr.begun')?.remove();
   document.querySelector('#build .note')?.scrollIntoView({ block: 'nearest' });
 }))"""
 
-# What a row asks is whole in sight, and the keyboard is at the answer that changes nothing.
+# Scrolls the question of a row into view, and focuses the answer that changes nothing.
 ASKED_JS = """() => requestAnimationFrame(() => requestAnimationFrame(() => {
   const asked = document.querySelector('#versions .confirm');
   asked?.closest('tr').scrollIntoView({ block: 'nearest' });
@@ -35,8 +36,8 @@ ASKED_JS = """() => requestAnimationFrame(() => requestAnimationFrame(() => {
 
 
 def confirm_row(bank: BankVersion, needed: str) -> str:
-    """The question in place of the version's row. Cancel lies where the button was that asked. needed: by what, in
-    sentences."""
+    """The question in place of the version's row. Cancel is where the pressed button was. needed: sentences on what
+    needs the version, or ""."""
     rows = f"{bank.summary['negative_rows']:,} normal and {bank.summary['positive_rows']:,} defect rows"
     where = f"learned from {bank.dataset}, {disk(bank)}"
 
@@ -68,8 +69,8 @@ def name_row(bank: BankVersion) -> str:
 
 
 def held_row(bank: BankVersion, held: Gate) -> str:
-    """What got better and worse, in place of the row of a version that is held back, and the question. What changes
-    something lies at the left, where no button was that somebody presses twice."""
+    """What got better and worse, in place of the row of a version that is held back, and the question. The button that
+    changes something is at the left, so that a double click on the former button does not press it."""
     lines = "".join(f"<li>{_linked(line, held)}</li>" for line in held.lines)
     anyway, keep = (
         f'<button type="button" class="plain-button small" data-act="{act}" data-id="{text(bank.id)}">{shown}</button>'

@@ -122,9 +122,9 @@ class Versions:
         held: Gate | None = None,
         naming: bool = False,
     ) -> dict[Any, Any]:
-        """The table. asking: id of a version whose deletion is to be confirmed, in its own row; with `held`, its
-        activation; with `naming`, its name. gone: place and name of one just deleted, whose row says so: nothing
-        else moves under the pointer. every: also those that measurements built for themselves."""
+        """The table. asking: id of a version whose row asks whether to delete it; with `held`, whether to activate it;
+        with `naming`, for its name. gone: place and name of a version just deleted, whose row says so, so that nothing
+        else moves under the pointer. every: also versions that measurements built for themselves."""
         from exdd_core.banks import compare
 
         ready = bool(self.workspace.datasets())

@@ -101,7 +101,7 @@ def look(shared: Curate, asked: questions.Run) -> Answer:
         )
     if not run.over.is_set():
         return {"over": False, "text": run.progress.text, "fraction": run.progress.fraction}
-    del shared.bulks[asked.run]
+    shared.bulks.pop(asked.run, None)  # another tab may have asked at the same time
     if run.was_cancelled:
         said = "Cancelled; candidates not yet decided were left unchanged."
         return {"over": True, "cancelled": True, "ids": [], "sentence": said}

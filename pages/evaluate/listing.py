@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
     from exdd_core.workspace.runs import Run
 
-# Titles that exdd_core/experiments gives: the data set and what was measured.
+# Titles as exdd_core/experiments makes them: the data set, and what was measured.
 GIVEN_BY_ITSELF = re.compile(
     r".*: (Table 1(, \d+ grouped folds)?|\d+ grouped folds|test split, .+|synthetic defects [\d, ]*)"
 )

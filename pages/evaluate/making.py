@@ -75,7 +75,7 @@ def look(shared: Evaluate, asked: questions.Making) -> Answer:
         raise BadInput("The workbench has been restarted in the meantime; request the file again.")
     if not made.over.is_set():
         return {"over": False, "text": made.progress.text, "fraction": made.progress.fraction}
-    del shared.making[asked.making]
+    shared.making.pop(asked.making, None)  # two tabs may look at once
     if made.was_cancelled:
         return {"over": True, "files": []}
     if made.error is not None:
@@ -87,6 +87,7 @@ def look(shared: Evaluate, asked: questions.Making) -> Answer:
 
 
 def stop(shared: Evaluate, asked: questions.Making) -> Answer:
-    if asked.making in shared.making:
-        shared.making[asked.making].cancel()
+    made = shared.making.get(asked.making)
+    if made is not None:
+        made.cancel()
     return {}

@@ -34,7 +34,7 @@ NOTHING = "–"  # shown where a run lacks a setting
 
 
 def run(shared: Evaluate, asked: One) -> Answer:
-    """All of one run, and the existing bank versions of its methods."""
+    """Everything that the page shows of one run, and those bank versions of its methods that still exist."""
     workspace = shared.workspace
     found = runs.get(workspace, asked.id)
     there = {bank.id for bank in workspace.banks()}
@@ -84,9 +84,17 @@ def _factor(shared: Evaluate, run: runs.Run, bank: str) -> float:
 
 
 def use_threshold(shared: Evaluate, asked: questions.Used) -> Answer:
-    """Judge with this threshold from now on, by the bank version that the method was measured with."""
+    """Judge with this threshold from now on, by the bank version that the method was measured with.
+
+    Raises `BadInput` where the method was measured without a stored version, or by another fusion.
+    """
     found = runs.get(shared.workspace, asked.id)
-    bank = shared.workspace.bank(runs.banks_of(found).get(asked.method))
+    measured = runs.banks_of(found).get(asked.method)
+    if measured is None:
+        raise BadInput(
+            "This method was not measured with a stored bank version, so its threshold cannot be used."
+        )
+    bank = shared.workspace.bank(measured)
     if found.spec.get("fusion") not in (None, bank.summary["fusion"]):
         raise BadInput(f"{bank.name} judges by {bank.summary['fusion']}, which this run did not measure.")
     wanted = Wanted("hand", value=asked.value * _factor(shared, found, bank.id))

@@ -1,10 +1,11 @@
 """What a reverse proxy says of a request, where that proxy is trusted, and the path below the address's prefix.
 
-    X-Forwarded-For      who asks, of the addresses that are no proxies of ours the last one
+    X-Forwarded-For      who asks: the last address that is not one of our proxies
     X-Forwarded-Host     the name that the browser asked for
     X-Forwarded-Proto    http or https
 
-From anybody else these are taken away, since Gradio would believe them. Knows headers. Does not know who may come in.
+From anybody else these headers are removed, since Gradio would believe them. Knows headers. Does not know who may
+come in.
 """
 
 from __future__ import annotations
@@ -29,9 +30,8 @@ class Proxied:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             scope = _as_asked(scope, self._doors)
-            if (
-                self._doors.root and scope["path"] == self._doors.root
-            ):  # addresses on a page are relative to a /
+            if self._doors.root and scope["path"] == self._doors.root:
+                # The prefix alone lacks the / that the addresses on a page are relative to.
                 query = scope["query_string"].decode("latin-1")
                 place = f"{self._doors.root}/" + (f"?{query}" if query else "")
                 await RedirectResponse(place, 308)(scope, receive, send)

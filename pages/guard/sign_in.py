@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import html
 import math
+import re
 from pathlib import Path
 from urllib.parse import quote
 
@@ -115,6 +116,12 @@ def _form(
     sentence: str, after: str, name: str = "", status: int = 200, known: Oidc | None = None
 ) -> HTMLResponse:
     said = f'<p class="note error" role="alert">{html.escape(sentence)}</p>' if sentence else ""
-    page = TEMPLATE.replace("{note}", said).replace("{next}", html.escape(own_address(after)))
-    page = page.replace("{name}", html.escape(name)).replace("{provider}", _link(known, own_address(after)))
+    filled = {
+        "{note}": said,
+        "{next}": html.escape(own_address(after)),
+        "{name}": html.escape(name),
+        "{provider}": _link(known, own_address(after)),
+    }
+    # In one pass: a name or an address that holds "{provider}" itself stays as it was typed.
+    page = re.sub(r"\{(note|next|name|provider)\}", lambda place: filled[place[0]], TEMPLATE)
     return HTMLResponse(page, status_code=status, headers={"Cache-Control": "no-store"})

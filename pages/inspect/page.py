@@ -187,10 +187,13 @@ def thumbnails(review: Review, asked: questions.Images) -> Answer:
     return {"thumbnails": {id: _thumbnail(review, id) for id in asked.ids}}
 
 
-@functools.lru_cache(maxsize=4096)  # the pixels of an id never change
 def _thumbnail(review: Review, id: str) -> str:
     try:
-        image = review.image(id)
-        return jpeg_url(thumbnail(review.read(image).pixels, THUMBNAIL_SIDE))
-    except BadInput:
+        return _drawn_thumbnail(review, id)
+    except BadInput:  # not remembered: the image may be readable next time
         return ""
+
+
+@functools.lru_cache(maxsize=4096)  # the pixels of an id never change
+def _drawn_thumbnail(review: Review, id: str) -> str:
+    return jpeg_url(thumbnail(review.read(review.image(id)).pixels, THUMBNAIL_SIDE))

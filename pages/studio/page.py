@@ -221,10 +221,10 @@ def compare(shared: Studio, asked: questions.Comparison) -> Answer:
 
 def search(shared: Studio, asked: questions.Search) -> Answer:
     """Queue a search: `count` paintings, most of them of the combinations that prove useful."""
-    axes: list[orders.Axis] = [{"name": axis.name, "values": axis.values} for axis in asked.axes]
-    order = replace(order_of(shared, asked), axes=axes, search=True)
     from exdd_core.curation.searching import arms_of
 
+    axes: list[orders.Axis] = [{"name": axis.name, "values": axis.values} for axis in asked.axes]
+    order = replace(order_of(shared, asked), axes=axes, search=True)
     arms = arms_of(shared.workspace, order)
     number = sentences.count(order.count, "candidate")
     title = f"Search {len(arms)} combinations: {number}"

@@ -204,6 +204,11 @@ def test_signing_in_leads_to_no_other_site(asked: str) -> None:
     assert sign_in.own_address(asked) == "/"
 
 
+def test_the_form_shows_what_was_typed_as_it_was_typed() -> None:
+    form = bytes(sign_in._form("", "/curate?{name}", name="{provider}").body).decode()
+    assert 'name="next" value="/curate?{name}"' in form and 'name="name" value="{provider}"' in form
+
+
 def test_what_the_database_holds_lets_nobody_in(workspace: Workspace) -> None:
     token = people.sign_in(workspace, "admin-ann", PASSWORD)
     with workspace.reading() as db:

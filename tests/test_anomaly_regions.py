@@ -187,6 +187,8 @@ def test_a_scale_gives_areas_in_square_millimetres(
     own = Workspace.open(tmp_path / "own")
     defect = next(i for i in own.images("demo", split="test") if i.label == "defect")
     place = ["--workspace", str(own.path)]
+    wrong = ["--mm-per-pixel", "7", "--depth", "deep"]
+    assert cli.main(["datasets", "set", "demo", *wrong, *place]) == 2 and scales.scale(own, "demo") is None
     assert cli.main(["datasets", "set", "demo", "--mm-per-pixel", "0.5", *place]) == 0
     assert scales.scale(own, "demo") == 0.5
     files = ["--csv", str(tmp_path / "a.csv"), "--coco", str(tmp_path / "a.json")]

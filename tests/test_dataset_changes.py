@@ -37,6 +37,7 @@ from exdd_core.workspace import (
     merging,
     runs,
     schema,
+    thresholds,
 )
 from exdd_core.workspace.columns import dataset_rows
 from exdd_core.workspace.dataset_settings import set_region
@@ -770,7 +771,10 @@ def test_a_deleted_data_set_takes_all_that_it_made_with_it(curated, tmp_path):
     with pytest.raises(BadInput, match=r"pinned bank versions \(v1\)"):
         dataset_uses.delete(curated, "plates")
     pin_bank(curated, "v1", False)
+    built = curated.bank("v1").id
+    thresholds.choose(curated, built, thresholds.Choice(value=2.0, way="hand", who=WHO))
     said = dataset_uses.delete(curated, "plates")
+    assert thresholds.listed(curated, built) == []
     assert said.startswith('"plates" was deleted, with 1 bank version (v1)')
     assert [info.name for info in curated.datasets()] == ["other"] and curated.dataset().name == "other"
     assert [bank.name for bank in curated.banks()] == ["v2"] and curated.bank().id == kept.id

@@ -237,22 +237,19 @@ def set_choices(options: argparse.Namespace) -> Changed:
     from exdd_core.workspace import dataset_changes, dataset_settings, scales
 
     millimetres = options.mm_per_pixel
-    if not (options.depth or options.masks or options.size or millimetres is not None):
+    depth = Depth.parse(options.depth) if options.depth else None
+    masks = MaskRule.parse(options.masks) if options.masks else None
+    size = model_size(options)
+    if not (depth or masks or size or millimetres is not None):
         raise BadInput("Specify what to set: --depth, --masks, --size or --mm-per-pixel.")
     workspace, said = open_workspace(options), ""
     if millimetres is not None:
         said = scales.set_scale(workspace, options.name, millimetres)
-        if not (options.depth or options.masks or options.size):
+        if not (depth or masks or size):
             info = workspace.dataset(options.name)
             return _changed(dataset_changes.Changed(info.name, info.state, [], said), options)
     changed = dataset_settings.set_choices(
-        workspace,
-        options.name,
-        options.who,
-        Depth.parse(options.depth) if options.depth else None,
-        MaskRule.parse(options.masks) if options.masks else None,
-        model_size(options),
-        progress(),
+        workspace, options.name, options.who, depth, masks, size, progress()
     )
     return _changed(replace(changed, sentence=f"{said} {changed.sentence}".strip()), options)
 

@@ -60,7 +60,7 @@ def list_candidates(options: argparse.Namespace) -> answers.CandidatesListed:
             values = (row["measures"] or {}).items()
             shown = "  ".join(f"{name} {value:.2f}" for name, value in values if value is not None)
             print(f"{row['id']}  {row['status']:<9} {row['engine']:<11} {row['prompt'][:40]:<40}  {shown}")
-        print(f"{len(rows)} candidate{'' if len(rows) == 1 else 's'}.")
+        print(f"{count(len(rows), 'candidate')}.")
     return {"dataset": dataset, "candidates": rows}
 
 

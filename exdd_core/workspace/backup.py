@@ -14,7 +14,7 @@ import tempfile
 import uuid
 import zipfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypedDict
 
@@ -156,18 +156,15 @@ def _require_same(
     """Raise BadInput where a file of an archive is not what was saved. target: a folder to write the files into."""
     for name, was in digests.items():
         total = hashlib.sha256()
-        place = (target or Path()) / name
-        if target:
+        place = target / name if target else None
+        if place:
             place.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            archive.open(name) as source,
-            place.open("wb") if target else tempfile.TemporaryFile() as written,
-        ):
+        with archive.open(name) as source, place.open("wb") if place else nullcontext() as written:
             while piece := source.read(PIECE):
                 total.update(piece)
-                if target:
+                if written:
                     written.write(piece)
-        if target:
+        if place:
             files.sync(place)
         if total.hexdigest() != was:
             raise BadInput(f"{name} in the backup is damaged; use another backup.")

@@ -103,11 +103,8 @@ def keep_all(workspace: Workspace) -> None:
     for info in workspace.datasets():
         keep_dataset(workspace, info.name)
     with workspace.reading() as db:
-        told, painted = (
-            list(db.query("select * from decisions order by id")),
-            db.query("select * from candidates"),
-        )
-        for row in painted:
+        told = list(db.query("select * from decisions order by id"))
+        for row in db.query("select * from candidates"):
             folder = workspace.path / "candidates" / str(row["id"])
             if folder.is_dir():
                 (folder / CANDIDATE).write_text(candidate_text(row), encoding="utf-8")

@@ -160,6 +160,7 @@ def _write_manifests(folder: Path, rows: Sequence[ImageColumns], temporary: Path
 
 
 def changed(draft: Draft) -> Changed:
+    """The result of a draft whose block has ended. Raises `BadInput` where it changed nothing."""
     if not draft.state:
         raise BadInput(f"Nothing changes: {draft.sentence[0].lower()}{draft.sentence[1:]}")
     return Changed(draft.info["name"], draft.state, list(draft.images), draft.sentence)
@@ -187,6 +188,7 @@ def undo(workspace: Workspace, dataset: str | None, who: str) -> Changed:
 
 
 def require_own_name(db: Database, dataset: str, called: str | None) -> None:
+    """Raise `BadInput` where another data set has the name `called`, as its own or for people; None is free."""
     taken = "select name from datasets where name <> ? and (name = ? or called = ?)"
     if called and db.execute(taken, [dataset, called, called]).fetchone():
         raise BadInput(f'Another data set is already named "{called}"; choose another name.')
@@ -194,20 +196,17 @@ def require_own_name(db: Database, dataset: str, called: str | None) -> None:
 
 def named(workspace: Workspace, names: Sequence[str | Path]) -> tuple[str, list[str]]:
     """The data set and the ids of images, given by id or file. Raises `BadInput`."""
+    if not names:
+        raise BadInput("Specify the images by id, such as NAME/good/1.png, or by file.")
     ids = []
     for name in dict.fromkeys(names):
         path = Path(name).expanduser().resolve()
         inside = path.is_relative_to(workspace.path / "datasets")
         ids.append(path.relative_to(workspace.path / "datasets").as_posix() if inside else str(name))
     owners = {workspace.image(id).dataset for id in ids}
-    if len(owners) != 1:
+    if len(owners) > 1:
         raise BadInput(
-            (
-                f"These images belong to several data sets ({', '.join(sorted(owners))}); change one data "
-                "set at a time."
-            )
-            if owners
-            else "Specify the images by id, such as NAME/good/1.png, or by file."
+            f"These images belong to several data sets ({', '.join(sorted(owners))}); change one data set at a time."
         )
     return owners.pop(), list(dict.fromkeys(ids))
 

@@ -49,7 +49,7 @@ def rename(workspace: Workspace, dataset: str, new: str, who: str) -> Changed:
 
 
 def rename_type(workspace: Workspace, dataset: str | None, old: str, new: str, who: str) -> Changed:
-    """Give a type of defect another name, on all images of a data set; where another type has it, the two are one then.
+    """Rename a type of defect on all images of a data set; if another type has the name already, the two are merged.
 
     Candidates keep the type that they were painted as, and banks theirs until a rebuild. Raises `BadInput`.
     """
@@ -106,15 +106,14 @@ def set_choices(
 def settled(
     workspace: Workspace, dataset: str | None, state: int | None, progress: Progress
 ) -> tuple[DatasetInfo, str]:
-    """A data set in a state (None: the current one), and a sentence if its bit depth was guessed first, else "".
+    """A data set in a state (None: the current one), and a sentence if this call guessed its bit depth, else "".
 
     Old versions of the program stored no depths and scaled each image by its own brightest values. The first build
-    from such a data set guesses one depth for all images, which is a change like any other.
+    from such a data set guesses one depth for all images and stores it, which is a change like any other.
     """
     info = workspace.dataset(dataset, state)
-    if (
-        state is not None or info.depth is not None or info.mask_rule
-    ):  # with a rule it was imported since then
+    # One with a rule for masks was imported by a program that stores depths.
+    if state is not None or info.depth is not None or info.mask_rule:
         return info, ""
     paths = [row.path for row in workspace.images(info.name) if images.header(row.path).deep]
     depth = guess(values for path in paths if (values := images.read_deep(path)) is not None)
@@ -210,9 +209,8 @@ def usual_brightness(workspace: Workspace, dataset: str | None) -> np.ndarray:
     if not rows:
         raise BadInput("No normal image has the most common size; use a region from a file.")
     rows = rows[: min(PICTURES, max(LEAST_PICTURES, MOST_PIXELS // (size[0] * size[1])))]
-    sums = np.empty(
-        (len(rows), size[1], size[0]), np.uint16
-    )  # the sum of three channels, which keeps fractions
+    # The sums of three channels: dividing them only after the median keeps fractions.
+    sums = np.empty((len(rows), size[1], size[0]), np.uint16)
     for number, row in enumerate(rows):
         sums[number] = images.read_image(row.path, row.id, row.depth).sum(axis=2, dtype=np.uint16)
     result = np.empty(sums.shape[1:], np.float32)

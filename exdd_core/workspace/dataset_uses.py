@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.sentences import count, listed
-from exdd_core.workspace import copies, dataset_files, failures, names, placing, scales, settings, versions
+from exdd_core.workspace import copies, dataset_files, failures, placing, scales, settings, versions
 from exdd_core.workspace.placing import making
 
 if TYPE_CHECKING:
@@ -80,9 +80,7 @@ def delete(workspace: Workspace, dataset: str) -> str:
             _require_unpinned(db, banks)
             folders = [place / info.name, *(workspace.path / "banks" / id for id in banks)]
             folders += _candidate_folders(db, workspace, info.name)
-            for (
-                folder
-            ) in folders:  # if the process is killed before they are removed, the next sweep removes them
+            for folder in folders:  # if the process is killed before it removes them, the next sweep does
                 if folder.is_dir():
                     (folder / placing.MARK).touch()
             _forget(db, info.name, list(banks))
@@ -147,16 +145,11 @@ def _forget(db: Database, name: str, banks: list[str]) -> None:
     for table, ids in (("runs", _runs(db, name)), ("decisions", _decisions(db, name))):
         for id in ids:
             db.execute(f"delete from {table} where id = ?", [id])
-    db.execute(
-        "delete from claims where candidate in (select id from candidates where dataset = :name)", values
-    )
-    db.execute(
-        "delete from measures where candidate in (select id from candidates where dataset = :name)", values
-    )
+    for table in ("claims", "measures"):
+        painted = "select id from candidates where dataset = :name"
+        db.execute(f"delete from {table} where candidate in ({painted})", values)
     for bank in banks:
-        for table in ("bank_changes", "bank_states", "unfitted"):
-            db.execute(f"delete from {table} where bank = ?", [bank])
-        names.call_bank(db, bank, "")
+        versions.forget(db, bank)
     db.execute(f"delete from images where dataset = :name and id not in ({LENT})", values)
     for table in ("candidates", "banks", "dataset_changes"):
         db.execute(f"delete from {table} where dataset = :name", values)

@@ -74,6 +74,7 @@ def claim(workspace: Workspace, id: str, who: str) -> str:
 
 
 def hold(db: Database, id: str, who: str) -> None:
+    """Give a candidate to somebody for `CLAIMED` seconds from now, whoever holds it; drops claims that have ended."""
     until = now(later=CLAIMED)
     db.execute("delete from claims where candidate = ? or until < ?", [id, now()])
     db.execute("insert into claims (candidate, who, until) values (?, ?, ?)", [id, who, until])
@@ -91,12 +92,13 @@ def claims(workspace: Workspace) -> dict[str, str]:
 
 
 def holder_of(db: Database, id: str) -> str:
+    """Who has a candidate open, "" for nobody."""
     row = db.execute("select who from claims where candidate = ? and until >= ?", [id, now()]).fetchone()
     return row[0] if row else ""
 
 
 def history(workspace: Workspace, subject: str | None = None, limit: int = -1) -> list[Decision]:
-    """All decisions, or those on one subject, the newest first."""
+    """All decisions, or those on one subject, the newest first. limit: -1 for no limit."""
     with workspace.reading() as db:
         where = "" if subject is None else "where candidate = :subject"
         return read_decisions(db, where, subject, limit)
@@ -134,7 +136,7 @@ def left_reasons(workspace: Workspace) -> dict[str, int]:
 
 
 def leave_reason(workspace: Workspace, reason: str, *, restored: bool = False) -> None:
-    """Count a tag as usual no longer, until somebody gives it again, or do so again; it stays with its decisions."""
+    """Offer a tag no longer until somebody gives it again, or with `restored` offer it now; decisions keep theirs."""
     others = {one: at for one, at in left_reasons(workspace).items() if one != reason}
     workspace.set_setting(LEFT_REASONS, others if restored else {**others, reason: newest(workspace)})
 

@@ -28,6 +28,7 @@ from exdd_core.datasets.tree import base, name_key, parent, stem
 from exdd_core.datasets.words import is_image_word, is_mask_word, label_word, role_guess, split_word, squeezed
 from exdd_core.formats import SUFFIXES, is_system_file, picture_format
 from exdd_core.spec import Json
+from exdd_core.synthesis.mask_geometry import bounds
 
 SPLITS = ("train", "test")
 ILLEGAL = frozenset('<>:"/\\|?*')  # in file names on Windows
@@ -184,15 +185,10 @@ def run_lengths(mask: np.ndarray) -> RunLengths:
 
 def box(mask: np.ndarray) -> list[int]:
     """[left, top, width, height] of a mask's bounding box; zeros for an empty mask."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
+    if not mask.any():
         return [0, 0, 0, 0]
-    return [
-        int(columns[0]),
-        int(rows[0]),
-        int(columns[-1] - columns[0]) + 1,
-        int(rows[-1] - rows[0]) + 1,
-    ]
+    top, bottom, left, right = bounds(mask)
+    return [left, top, right - left, bottom - top]
 
 
 def type_folders(items: Iterable[Item]) -> dict[str, str]:

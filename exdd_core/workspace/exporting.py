@@ -45,20 +45,9 @@ if TYPE_CHECKING:
 
 LAYOUTS = {"mvtec": "MVTec AD", "coco": "COCO"}
 COLUMNS = (
-    *(
-        "path",
-        "label",
-        "split",
-        "defect_type",
-        "mask",
-        "group",
-        "origin",
-        "engine",
-        "engine_version",
-        "prompt",
-    ),
-    *("seed", "source", "depth", "dataset", "state", "region", "note"),
-)
+    "path", "label", "split", "defect_type", "mask", "group", "origin", "engine", "engine_version", "prompt",
+    "seed", "source", "depth", "dataset", "state", "region", "note",
+)  # fmt: skip
 BACK = {6: 8, 8: 6}  # EXIF orientations and their inverses; all others are their own
 
 

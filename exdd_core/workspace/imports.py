@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from exdd_core import datasets
+from exdd_core import datasets, files
 from exdd_core.datasets import archive, integrity
 from exdd_core.datasets.record import Record, natural_text
 from exdd_core.datasets.survey import Survey
@@ -185,9 +185,9 @@ def dataset_name(source: Path, name: str | None) -> str:
 
 
 def check_name(workspace: Workspace, source: Path, name: str | None) -> bool:
-    """Raise `BadInput` for a name that no import could use; whether a data set has it already.
+    """Whether a data set has this name already; raises `BadInput` for one that no import could use.
 
-    Such a one stays possible, since importing the same again changes nothing.
+    A name that is taken stays possible, since importing the same content again changes nothing.
     """
     name = dataset_name(source, name)
     known = workspace.dataset_row(name)
@@ -304,19 +304,13 @@ def _files(records: Sequence[Record]) -> list[str]:
 
 def _fingerprint(root: Path, records: Sequence[Record], settings: tuple, progress: Progress) -> str:
     """A digest of every file's bytes and every record's fields, independent of the source's path."""
-    files = _files(records)
-    progress.begin("Reading files", len(files))
+    named = _files(records)
+    progress.begin("Reading files", len(named))
     total = hashlib.sha256(json.dumps([settings, [asdict(record) for record in records]]).encode())
-    for name in files:
-        total.update(digest(root / name))
+    for name in named:
+        total.update(bytes.fromhex(files.digest(root / name)))
         progress.advance()
     return total.hexdigest()
-
-
-def digest(path: Path) -> bytes:
-    """The SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
 
 
 def copy(root: Path, target: Path, names: Mapping[str, str], progress: Progress, move: bool) -> None:

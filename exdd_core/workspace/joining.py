@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
-from exdd_core import datasets
+from exdd_core import datasets, files
 from exdd_core.datasets import integrity
 from exdd_core.datasets.record import DEFECT, Record, natural_key
 from exdd_core.datasets.survey import LeftOut, Survey
@@ -193,7 +193,7 @@ class _Plan:
         self._rows = {_key(row["path"]): row for row in draft.rows.values()}
         self._taken: set[str] = set()
         self.names: dict[str, str] = {}  # file of the source -> its path in the data set
-        self._digests: dict[Path, bytes] = {}
+        self._digests: dict[Path, str] = {}
 
     def new(self, progress: Progress) -> list[tuple[Record, Record]]:
         """For every new image, its record in the source and its stored record, without the stored mask."""
@@ -237,18 +237,16 @@ class _Plan:
             tried = name if number == 1 else f"{front}-{number}{dot}{suffix}"
             if tried in self._taken or _key(tried) in self._rows:
                 continue
-            place = self._draft.folder / tried
-            if not place.exists():
-                break
-            if self._same(name, tried):
+            if not (self._draft.folder / tried).exists() or self._same(name, tried):
                 break
         self._taken.add(tried)
         self.names[name] = tried
         return tried
 
-    def digest(self, path: Path) -> bytes:
+    def digest(self, path: Path) -> str:
+        """The SHA-256 of a file, read once."""
         if path not in self._digests:
-            self._digests[path] = imports.digest(path)
+            self._digests[path] = files.digest(path)
         return self._digests[path]
 
     def _same(self, name: str, stored: str) -> bool:
@@ -328,8 +326,8 @@ def _fill(
     for (_, new), mask in zip(records, written, strict=True):
         at = mask.mask if mask.mask is None or mask.mask not in plan.names else plan.names[mask.mask]
         stored.append(replace(new, mask=at, more_masks=(), outlines=()))
-    files = {name: plan.names[name] for old, _ in records for name in (old.path, *old.masks)}
-    imports.copy(found.tree.root, draft.new, files, progress, move=False)
+    stored_as = {name: plan.names[name] for old, _ in records for name in (old.path, *old.masks)}
+    imports.copy(found.tree.root, draft.new, stored_as, progress, move=False)
     place = {old.path: new.path for old, new in records}
     draft.survey = _renamed(came, place)
     failed = {place[path]: reason for path, reason in unusable.items()}
@@ -339,7 +337,7 @@ def _fill(
     draft.images = {row["id"]: row for row in rows}
     draft.unusable = failed
     draft.survey = _without(draft.survey, stored, {row["path"] for row in rows}, draft.new)
-    draft.detail["content"] = {new: plan.digest(found.tree.path(old)).hex() for old, new in files.items()}
+    draft.detail["content"] = {new: plan.digest(found.tree.path(old)) for old, new in stored_as.items()}
 
 
 def _without(found: Survey, stored: Sequence[Record], readable: set[str], folder: Path) -> Survey:
@@ -371,12 +369,8 @@ def _renamed(found: Survey, place: Mapping[str, str]) -> Survey:
 def _sentences(result: Joined, source: Path, rows: Sequence[ImageColumns]) -> list[str]:
     """Sentences on the result, the total first."""
     if not rows:
-        return [
-            (
-                f"Nothing joined: all {len(result.passed_over)} images of {source.name} are already in the data "
-                "set."
-            )
-        ]
+        total = len(result.passed_over)
+        return [f"Nothing joined: all {total} images of {source.name} are already in the data set."]
 
     def count(column: str, value: str) -> int:
         return sum(row.get(column) == value for row in rows)

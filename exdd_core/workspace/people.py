@@ -50,12 +50,12 @@ def add(workspace: Workspace, name: str, role: str, password: str | None) -> Per
     Raises BadInput for a name that is taken or no name, an unknown role and a short password.
     """
     name, role = _name(name), _role(role)
-    kept = _hashed(password)
+    kept, created = _hashed(password), now()
     with workspace.writing() as db:
         if db.execute("select 1 from people where name = ?", [name]).fetchone():
             raise BadInput(f'There is already an account "{name}"; change it with "users set".')
-        db.table("people").insert({"name": name, "role": role, "password": kept, "created": now()})
-    return Person(name, role, now(), kept is not None)
+        db.table("people").insert({"name": name, "role": role, "password": kept, "created": created})
+    return Person(name, role, created, kept is not None)
 
 
 def change(workspace: Workspace, name: str, *, role: str | None = None, password: str | None = None) -> None:

@@ -126,14 +126,19 @@ def delete_bank(workspace: Workspace, id: str) -> None:
         if bank.id in json.loads(get(db, PINNED, "[]")):
             raise BadInput(f"{bank.name} is pinned; unpin it before deleting it.")
         db.table("banks").delete(bank.id)
-        for table in ("bank_changes", "bank_states", "unfitted"):
-            db.execute(f"delete from {table} where bank = ?", [bank.id])
-        thresholds.forget(db, bank.id)
-        names.call_bank(db, bank.id, "")
+        forget(db, bank.id)
         # If the process is killed before the folder is removed, the next sweep removes it.
         (bank.path / MARK).touch()
     shutil.rmtree(bank.path, ignore_errors=True)
     shutil.rmtree(cache_of(workspace, bank.id), ignore_errors=True)
+
+
+def forget(db: Database, bank: str) -> None:
+    """Remove all that the database holds of a version besides its row, within the caller's transaction."""
+    for table in ("bank_changes", "bank_states", "unfitted"):
+        db.execute(f"delete from {table} where bank = ?", [bank])
+    thresholds.forget(db, bank)
+    names.call_bank(db, bank, "")
 
 
 def cache_of(workspace: Workspace, bank: str) -> Path:

@@ -1,4 +1,4 @@
-"""The region of interest of a data set's images: pixels outside of it are ignored.
+"""The region of interest of a data set's images: pixels outside of it, and the border of a letterbox, are ignored.
 
 The receptive field of a feature is larger than its patch. So all pixels outside of the region get one colour
 before the backbone reads the image, and nothing outside changes features inside. Knows a mask, the model's
@@ -13,15 +13,26 @@ import cv2
 import numpy as np
 
 from exdd_core.errors import BadInput
-from exdd_core.geometry import Size, mask_share
+from exdd_core.geometry import Size, frame, mask_share
 
 FILL = (124, 116, 104)  # the mean colour of ImageNet, which is 0 in a backbone's normalised input
 # The share of a pixel or patch that must lie inside; averages of exactly a half may be slightly lower.
 HALF = 0.5 - 1e-6
 
 
+def counted(roi: np.ndarray | None, size: Size) -> Region | None:
+    """What counts of images at a model's size: the region of interest, bool (H, W), or all of an image without its
+    letterbox. None where everything counts."""
+    if roi is None and size.keep_aspect:
+        return Region(np.ones((1, 1), bool))
+    return None if roi is None else Region(roi)
+
+
 class Region:
-    """A region of interest, drawn on one image and stretched to images of other sizes."""
+    """A region of interest, drawn on one image and stretched to images of other sizes.
+
+    is_whole: whether all of an image counts; then only the border of a letterbox does not.
+    """
 
     def __init__(self, mask: np.ndarray):
         """mask: bool (H, W), True inside of the region. Raises `BadInput` for a mask that marks nothing."""
@@ -32,6 +43,7 @@ class Region:
             raise BadInput(
                 "The region of interest is empty, so nothing would count; draw it where parts are visible."
             )
+        self.is_whole = bool(self.mask.all())
         self._shares: dict[tuple[Size, tuple[int, int]], np.ndarray] = {}
         self._nearest: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
 
@@ -59,6 +71,8 @@ class Region:
         shape: (H, W) of the image, used if its aspect is kept; None takes that of the region.
         """
         shape = shape if shape is not None and size.keep_aspect else (self.mask.shape[0], self.mask.shape[1])
+        if self.is_whole:
+            return _of_image(size, shape)
         key = size, (int(shape[0]), int(shape[1]))
         if key not in self._shares:
             self._shares[key] = mask_share(self.at(shape), size)
@@ -66,6 +80,8 @@ class Region:
 
     def painted_over(self, image: np.ndarray) -> np.ndarray:
         """An image, uint8 (H, W, 3), with `FILL` outside of the region."""
+        if self.is_whole:
+            return image
         return np.where(self.at(image.shape[:2])[..., None], image, np.array(FILL, np.uint8))
 
     def spread(self, features: np.ndarray, inside: np.ndarray) -> np.ndarray:
@@ -78,10 +94,41 @@ class Region:
 
     def nearest(self, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Row and column of the patch inside that is closest to each patch, int (h, w) each. inside: bool (h, w)."""
-        from scipy import ndimage  # here, as bundles score without scipy
-
         key = inside.tobytes()
         if key not in self._nearest:
-            found = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
-            self._nearest[key] = found[0], found[1]
+            self._nearest[key] = _nearest(inside)
         return self._nearest[key]
+
+
+def _of_image(size: Size, shape: tuple[int, int]) -> np.ndarray:
+    """1 where an image of `shape` lies in the model's input, 0 in its letterbox, float32 (size.height, size.width)."""
+    left, top, width, height = frame(size, shape)
+    result = np.zeros((size.height, size.width), np.float32)
+    result[top : top + height, left : left + width] = 1
+    return result
+
+
+def filled(size: Size, grid: tuple[int, int], shape: tuple[int, int]) -> np.ndarray:
+    """The patches that an image of `shape` (H, W) fills by half or more, bool (h, w); those that it fills most where it
+    is so narrow that it fills none by half."""
+    left, top, width, height = frame(size, shape)
+    share = np.outer(_filled(grid[0], size.height, top, height), _filled(grid[1], size.width, left, width))
+    return share >= min(HALF, share.max())
+
+
+def _filled(steps: int, side: int, start: int, length: int) -> np.ndarray:
+    """The share of each of `steps` patches along a side that `length` pixels from `start` fill, float64 (steps,)."""
+    step = np.arange(steps)
+    first, end = step * side // steps, -(-(step + 1) * side // steps)
+    return np.clip(np.minimum(end, start + length) - np.maximum(first, start), 0, None) / (end - first)
+
+
+def _nearest(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    if inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all():  # a rectangle, as in a letterbox
+        row, column = np.indices(inside.shape)
+        return row.clip(rows[0], rows[-1]), column.clip(columns[0], columns[-1])
+    from scipy import ndimage  # here, as bundles score without scipy
+
+    found = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
+    return found[0], found[1]

@@ -370,14 +370,17 @@ def test_what_bundles_cannot_hold_is_refused(
 
 
 @pytest.mark.slow
-def test_a_region_of_interest_and_the_supervised_direction_go_along(tmp_path: Path) -> None:
+@pytest.mark.parametrize("letterboxed", [False, True])
+def test_what_counts_and_the_supervised_direction_go_along(letterboxed: bool, tmp_path: Path) -> None:
     own = Workspace.open(plates.build(tmp_path))
     info = own.dataset()
     width, height = info.commonest_size
     mask = np.zeros((height, width), bool)
     mask[: height * 2 // 3, width // 4 :] = True
-    dataset_settings.set_region(own, info.name, mask)
-    version = build_bank(own, negative_ratio=0.2, fusion="stacked")
+    size = f"{info.size.width}x{info.size.height * 2}" if letterboxed else str(info.size)
+    if not letterboxed:
+        dataset_settings.set_region(own, info.name, mask)
+    version = build_bank(own, negative_ratio=0.2, fusion="stacked", size=size, keep_aspect=letterboxed)
     writing.write(own, tmp_path / "own.zip", version.id)  # checks itself
     opened = exdd_core.load(tmp_path / "own.zip")
     detector = load_detector(own, version.id)

@@ -28,7 +28,7 @@ from exdd_core.evaluation import aupro, compute_metrics, cross_validate, evaluat
 from exdd_core.evaluation.effect import Validation
 from exdd_core.evaluation.part_curves import contributions
 from exdd_core.images import Size
-from exdd_core.region import FILL, Region
+from exdd_core.region import FILL, HALF, Region, filled
 from exdd_core.workspace import Workspace
 from exdd_core.workspace.dataset_settings import set_region
 from exdd_core.workspace.imports import import_dataset
@@ -97,6 +97,58 @@ def test_a_letterbox_lies_outside() -> None:
     # Of an image of another shape it is another place: one of 32 x 64 fills the columns 16 to 47.
     counts = patches.inside(region, Size(64, 64, keep_aspect=True), (8, 8), (64, 32))
     assert counts.tolist() == [[2 <= column < 6 for column in range(8)]] * 8
+
+
+@given(
+    size=st.tuples(st.integers(16, 80), st.integers(16, 80)),
+    grid=st.tuples(st.integers(2, 12), st.integers(2, 12)),
+    shape=st.tuples(st.integers(1, 200), st.integers(1, 200)),
+)
+def test_an_image_fills_the_patches_that_average_pooling_says(
+    size: tuple[int, int], grid: tuple[int, int], shape: tuple[int, int]
+) -> None:
+    boxed = Size(*size, keep_aspect=True)
+    share = patches.covered(images.resize_mask(np.ones(shape, bool), boxed), grid)
+    assert np.array_equal(filled(boxed, grid, shape), share >= min(HALF, share.max() - 1e-6))
+
+
+def test_a_narrow_image_fills_the_patches_that_it_covers_most() -> None:
+    # An image of 256 x 4 has 64 x 1 pixels of 64 x 64, row 31: an eighth of the fourth row of patches.
+    found = filled(Size(64, 64, keep_aspect=True), (8, 8), (4, 256))
+    assert found.tolist() == [[row == 3] * 8 for row in range(8)]
+
+
+@given(
+    box=st.tuples(st.integers(0, 5), st.integers(1, 6), st.integers(0, 6), st.integers(1, 7)),
+    hole=st.booleans(),
+)
+def test_a_patch_outside_repeats_a_patch_at_the_least_distance(
+    box: tuple[int, int, int, int], hole: bool
+) -> None:
+    top, height, left, width = box
+    inside = np.zeros((12, 14), bool)
+    inside[top : top + height, left : left + width] = True
+    if hole and height > 2 and width > 2:
+        inside[top + 1, left + 1] = False
+    row, column = Region(np.ones((1, 1), bool)).nearest(inside)
+    at = np.argwhere(inside)
+    for y, x in np.ndindex(*inside.shape):
+        assert inside[row[y, x], column[y, x]]
+        squared = (row[y, x] - y) ** 2 + (column[y, x] - x) ** 2
+        assert squared == ((at - (y, x)) ** 2).sum(1).min()
+
+
+def test_the_border_of_a_letterbox_is_in_no_bank_and_never_judged(backbone: Backbone) -> None:
+    size = Size(SIDE, SIDE, keep_aspect=True)
+    normals = [replace(one, source=texture(i)[:32]) for i, one in enumerate(NORMALS)]  # twice as wide as high
+    detector = Detector(backbone, replace(SMALL, size=size)).fit(normals)
+    for bank in (detector.negative, detector.fitted.examples.normals):
+        assert set(bank.position[:, 0].tolist()) <= {2, 3, 4, 5}
+    for shape in ((SIDE, 32), (32, SIDE), (SIDE, 3)):
+        found = detector.score([texture(700)[: shape[0], : shape[1]]])[0]
+        assert found.inside is not None and np.array_equal(found.inside, filled(size, (8, 8), shape))
+        assert found.score == pytest.approx(found.patch_scores[found.inside].max())
+    assert "roi" not in notes(detector.fitted)
 
 
 def test_a_patch_counts_from_a_half_on() -> None:

@@ -100,10 +100,12 @@ def _sides(workspace: Workspace, version: BankVersion) -> tuple[dict[str, Side],
 
 def _region(workspace: Workspace, version: BankVersion) -> str:
     """The share of an image that counts for a version, and a digest that tells regions of the same share apart."""
-    region = load_detector(workspace, version.id).region
-    if region is None:
-        return "all of an image"
-    return f"{percent(region.mask.mean())} of an image ({region.digest})"
+    detector = load_detector(workspace, version.id)
+    region = detector.region
+    if region is not None and not region.is_whole:
+        return f"{percent(region.mask.mean())} of an image ({region.digest})"
+    bordered = region is None and detector.settings.size.keep_aspect  # built before 30 November 2026
+    return "all of an image and the border of its letterbox" if bordered else "all of an image"
 
 
 def _images(bank: Bank | None) -> set[str]:

@@ -38,14 +38,14 @@ from exdd_core.detector.weighted_distances import weighted_mean
 from exdd_core.errors import BadInput
 from exdd_core.geometry import Size, patch_at, resize_image, restore_map
 from exdd_core.pixels import depth_of, to_rgb, values_of
-from exdd_core.region import HALF, Region
+from exdd_core.region import HALF, Region, filled
 
 if TYPE_CHECKING:
     from exdd_core.detector.inspection import Inspection
 
-FORMAT = (
-    3  # 1 had the rows of both banks in banks.npz, and no version to import; 1 and 2 had OpenVINO's network
-)
+# 1 had the rows of both banks in banks.npz, and no version to import; 1 and 2 had OpenVINO's network; before 4 the
+# border of a letterbox counted.
+FORMAT = 4
 MANIFEST, ARRAYS = "bundle.json", "banks.npz"
 SIDES = ("negative", "positive")
 VERSION = "version/"  # the files of the bank version, by which a workspace imports it
@@ -175,7 +175,7 @@ class Bundle:
         pixels = self.read(image)
         shape = pixels.shape[0], pixels.shape[1]
         found = self.features(pixels)
-        distances, rows = self._distances(found)
+        distances, rows = self._distances(found, shape)
         scores = self.fusion.patch_scores(distances)
         score = self.fusion.image_score(distances) if np.isfinite(found).all() else math.nan
         model_map = self._within(anomaly_map(scores, self.fusion.sigma, self.size), shape)
@@ -215,8 +215,9 @@ class Bundle:
 
     def features(self, image: Source) -> np.ndarray:
         """Patch features of an image, float32 (h, w, d). Raises BadInput as `score`."""
-        found = self._network(self.prepared(image))[0]
-        return found if self._region is None else self._spread(found)
+        pixels = self.read(image)
+        found = self._network(self.prepared(pixels))[0]
+        return self._spread(found, (pixels.shape[0], pixels.shape[1]))
 
     def with_network(self, network: bytes, engine: str) -> Bundle:
         """The same bundle, not checked, with another network, an ONNX file. engine: the package that computes it."""
@@ -224,8 +225,11 @@ class Bundle:
         other.engine, other._network = compiled({NETWORK: network}, self.size, engine)
         return other
 
-    def _distances(self, found: np.ndarray) -> tuple[Distances, np.ndarray | None]:
-        """The distances of an image's features (h, w, d), and the nearest positive row of each patch, (h, w)."""
+    def _distances(self, found: np.ndarray, shape: tuple[int, int]) -> tuple[Distances, np.ndarray | None]:
+        """The distances of an image's features (h, w, d), and the nearest positive row of each patch, (h, w).
+
+        shape: (H, W) of the image.
+        """
         arrays, (h, w, d) = self._arrays, found.shape
         flat = found.reshape(-1, d)
         negative, _ = self._banks["negative"].nearest(flat)
@@ -236,9 +240,7 @@ class Bundle:
         if "direction" in arrays:
             along = found @ arrays["direction"] + np.float32(arrays["direction_bias"])
         if "own" in arrays:
-            context = self._context(flat).reshape(h, w)
-            if self._region is not None:
-                context = self._spread(context)
+            context = self._spread(self._context(flat).reshape(h, w), shape)
         both = Distances(
             negative.reshape(h, w, -1),
             positive.reshape(h, w, -1),
@@ -262,15 +264,25 @@ class Bundle:
             value += cv2.blur(level_map, (side, side), borderType=cv2.BORDER_REFLECT).ravel()
         return value
 
-    def _spread(self, values: np.ndarray) -> np.ndarray:
+    def _inside(self, shape: tuple[int, int]) -> np.ndarray:
+        """The patches that count of an image of `shape`, bool (h, w)."""
+        if self._region is not None and self._region.is_whole:
+            height, width = self.manifest["grid"]
+            return filled(self.size, (height, width), shape)
+        return self._arrays["inside"]
+
+    def _spread(self, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         """Values of patches (h, w, ...), those outside the region repeating the nearest patch inside."""
-        row, column = self._arrays["nearest"]
+        if self._region is None:
+            return values
+        whole = self._region.is_whole
+        row, column = self._region.nearest(self._inside(shape)) if whole else self._arrays["nearest"]
         return values[row, column]
 
     def _within(self, model_map: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         if self._region is None:
             return model_map
-        shown = enlarged(self._arrays["inside"], self.size) & (self._region.share(self.size, shape) >= HALF)
+        shown = enlarged(self._inside(shape), self.size) & (self._region.share(self.size, shape) >= HALF)
         return np.where(shown, model_map, np.float32(self.calibration.map_median))
 
     def _regions(
@@ -288,7 +300,7 @@ class Bundle:
         calibrated = (model_map - np.float32(c.map_median)) / np.float32(c.map_threshold - c.map_median)
         rules, is_defect = RegionRules(m["region_area"], m["region_gap"]), verdict == "defect"
         if self._region is not None:
-            scores = np.where(self._arrays["inside"], scores, -np.inf)
+            scores = np.where(self._inside(shape), scores, -np.inf)
         shown = on_scale_of_score(calibrated, c.calibrated(score), scores)
         squared = None if m["mm_per_pixel"] is None else m["mm_per_pixel"] ** 2
         found = []

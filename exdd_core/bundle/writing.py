@@ -186,7 +186,8 @@ def _require_possible(detector: Detector) -> None:
             f"The fusion {detector.fusion.name} uses neighbours within a bank, which bundles do not support; build "
             "with another fusion."
         )
-    if detector.region is not None and detector.settings.size.keep_aspect:
+    region = detector.region
+    if region is not None and not region.is_whole and detector.settings.size.keep_aspect:
         raise BadInput(
             "Bundles do not support a region of interest on letterboxed images; build without --keep-aspect or without "
             "a region."
@@ -216,8 +217,10 @@ def _arrays(detector: Detector) -> tuple[dict[str, np.ndarray], list[str]]:
             around = around @ coreset.projection(d, context.WIDEST, seed=0).numpy().T
         arrays |= {"own": one.own, "around": around.astype(np.float32), "bias": np.array(one.bias)}
     if region is not None:
+        arrays["roi"] = region.mask
+    if region is not None and not region.is_whole:
         inside = patches.inside(region, detector.settings.size, detector.grid)
-        arrays |= {"roi": region.mask, "inside": inside, "nearest": np.stack(region.nearest(inside))}
+        arrays |= {"inside": inside, "nearest": np.stack(region.nearest(inside))}
     return arrays, types
 
 

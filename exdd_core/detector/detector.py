@@ -30,14 +30,15 @@ from exdd_core.detector.summary import Summary
 from exdd_core.detector.thresholds import Calibration
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
-from exdd_core.region import Region
+from exdd_core.region import Region, counted
 
 
 class Detector:
     """A negative bank, possibly a positive one, and the fusions fitted to them.
 
     roi: bool (H, W), the region of interest of all images; patches outside it are ignored in training and
-    scoring. None for whole images. Raises BadInput where the settings name another backbone.
+    scoring. None for whole images. Patches in the border of a letterbox are always ignored. Raises BadInput where the
+    settings name another backbone.
 
     >>> from exdd_core.detector import backbones
     >>> from exdd_core.geometry import Size
@@ -53,7 +54,9 @@ class Detector:
     def __init__(
         self, backbone: Backbone, settings: Settings | None = None, roi: np.ndarray | Region | None = None
     ):
-        self.fitted = unfitted(backbone, settings, Region(roi) if isinstance(roi, np.ndarray) else roi)
+        settings = settings or Settings(backbone=backbone.name)
+        region = roi if isinstance(roi, Region) else counted(roi, settings.size)
+        self.fitted = unfitted(backbone, settings, region)
 
     @classmethod
     def of(cls, fitted: Fitted) -> Detector:

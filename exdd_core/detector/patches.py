@@ -24,7 +24,7 @@ from exdd_core.errors import BadInput
 from exdd_core.images import Size
 from exdd_core.later import nn, torch
 from exdd_core.progress import Progress
-from exdd_core.region import HALF, Region
+from exdd_core.region import HALF, Region, filled
 from exdd_core.spill import said
 
 BYTES_PER_PIXEL = 400  # memory of a batch, measured: wide_resnet50_2 takes 400, efficientnet_lite0 280
@@ -231,6 +231,8 @@ def inside(
     shape: (H, W) of the image; None for the image that the region was drawn on. Raises BadInput where no
     patch does.
     """
+    if region.is_whole:
+        return filled(size, grid, shape or region.mask.shape)
     counts = covered(region.share(size, shape), grid) >= HALF
     if not counts.any():
         raise BadInput(

@@ -58,7 +58,7 @@ def summary(fitted: Fitted) -> Summary:
     }
     if fitted.setup.engine:
         found["engine"] = fitted.setup.engine
-    if region is not None:
+    if region is not None and not region.is_whole:
         found["roi"] = round(float(region.mask.mean()), 4)
     return found
 

@@ -29,7 +29,7 @@ from exdd_core.evaluation.test_images import (
 )
 from exdd_core.measurements import Account, FiguresWithMasks, MaskCounts
 from exdd_core.progress import Progress
-from exdd_core.region import Region
+from exdd_core.region import Region, counted
 
 if TYPE_CHECKING:
     from exdd_core.detector.backbones import Backbone
@@ -84,7 +84,7 @@ def cross_validate(
     or a fold has one class only.
     """
     progress = progress or Progress()
-    region = None if roi is None else Region(roi)
+    region = counted(roi, settings.size)
     rows, left_out = without_outside(rows, region)
     require_measurable(rows, rate)
     wanted = _wanted(fusions, painted is not None)

@@ -125,7 +125,7 @@ class _Sweep:
     def __init__(self, workspace: Workspace, info: DatasetInfo, spec: SweepSpec, progress: Progress):
         from exdd_core.banks import features
         from exdd_core.evaluation import require_measurable, without_outside
-        from exdd_core.region import Region
+        from exdd_core.region import counted
 
         dataset, state = info.name, info.state
         self.workspace, self.dataset, self.progress = workspace, dataset, progress
@@ -140,7 +140,7 @@ class _Sweep:
         self.backbone = workspace.backbone(spec.backbone)
         roi = workspace.region(dataset, state)
         self.settings = spec.settings_on(info, self.backbone.name)
-        self.region = None if roi is None else Region(roi)
+        self.region = counted(roi, self.settings.size)
         self.cache = features.shared(workspace, self.settings)
         rows, left_out = unseen_images(workspace, dataset, self.pool, state)
         rows, lost = dataset_files.intact(workspace, rows, spec.without_missing)

@@ -262,10 +262,11 @@ def test_a_bundle_becomes_a_version_of_another_workspace(
         bundle, tmp_path / "lies.zip", lambda n, kept: told(n, kept) if n == scorer.MANIFEST else kept
     )
     assert "lies.zip does not judge here as it did" in ran("banks", "import", lies, *to, code=2)
+    number = f'"format": {scorer.FORMAT}'.encode()
     later = changed(
         bundle,
         tmp_path / "later.zip",
-        lambda n, kept: kept.replace(b'"format": 3', b'"format": 9') if n == scorer.MANIFEST else kept,
+        lambda n, kept: kept.replace(number, b'"format": 9') if n == scorer.MANIFEST else kept,
     )
     assert "later.zip was created by a newer version of the program; import it with" in ran(
         "banks", "import", later, *to, code=2

@@ -226,10 +226,7 @@ class Bundle:
         return other
 
     def _distances(self, found: np.ndarray, shape: tuple[int, int]) -> tuple[Distances, np.ndarray | None]:
-        """The distances of an image's features (h, w, d), and the nearest positive row of each patch, (h, w).
-
-        shape: (H, W) of the image.
-        """
+        """The distances of the features (h, w, d) of an image of `shape`, and each patch's nearest positive row."""
         arrays, (h, w, d) = self._arrays, found.shape
         flat = found.reshape(-1, d)
         negative, _ = self._banks["negative"].nearest(flat)

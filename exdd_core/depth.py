@@ -60,7 +60,8 @@ class Depth:
 
     def to_8_bits(self, values: np.ndarray) -> np.ndarray:
         """Map integers of any shape to uint8: the window linearly to 0..255, other values are clipped."""
-        if self.low == 0 and (bits := (self.high + 1).bit_length() - 1) and self.high == 2**bits - 1:
+        bits = (self.high + 1).bit_length() - 1
+        if bits >= 8 and self == Depth.of_bits(bits):  # whole bits are cut off exactly
             return (np.minimum(values, self.high) >> (bits - 8)).astype(np.uint8)
         clipped = np.clip(values, self.low, self.high).astype(np.float64) - self.low
         return (clipped * 255 / (self.high - self.low)).astype(np.uint8)

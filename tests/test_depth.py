@@ -39,6 +39,8 @@ def test_values_by_hand() -> None:
     assert Depth.of_bits(12).to_8_bits(values).tolist() == [[0, 0, 1], [255, 255, 255]]
     assert Depth.of_bits(16).to_8_bits(values).tolist() == [[0, 0, 0], [15, 16, 255]]
     # 100 is black, 610 is white: 2 values a step.
+    dark = Depth.parse("0-127").to_8_bits(np.array([0, 63, 127, 9000], np.uint16))  # a window of 7 bits
+    assert dark.tolist() == [0, 126, 255, 255]
     window = Depth(100, 610).to_8_bits(np.array([0, 100, 102, 355, 610, 9000], np.uint16))
     assert window.tolist() == [0, 0, 1, 127, 255, 255]
     assert Depth(100, 610).beyond(np.array([99, 100, 610, 611])) == 0.5

@@ -105,6 +105,13 @@ def test_a_killed_training_goes_on_and_its_adapter_is_used_recorded_and_dropped(
         studio.remake(workspace, worn)
 
 
+def test_painting_without_an_adapter_counts_for_every_engine(workspace: Workspace) -> None:
+    for setting in adapters.IN_USE.values():
+        workspace.set_setting(setting, "mine")
+    assert cli.main(["adapters", "use", "--workspace", str(workspace.path)]) == 0
+    assert [workspace.setting(setting) for setting in adapters.IN_USE.values()] == ["", ""]
+
+
 def test_what_cannot_be_taught_is_one_sentence(
     demo_workspace: Workspace,
     workspace: Workspace,

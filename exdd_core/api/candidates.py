@@ -37,7 +37,7 @@ def candidates(
     from exdd_core.workspace import candidates as stored
 
     name = here.workspace.dataset(dataset).name
-    found = stored.listed(here.workspace, name, status, engine, job=job)[offset : offset + limit]
+    found = stored.listed(here.workspace, name, status, engine, job=job, limit=limit, offset=offset)
     answer = []
     for candidate in found:
         known = kept_quality(candidate)

@@ -32,12 +32,8 @@ if TYPE_CHECKING:  # commands import what they need when they run, so that --hel
     from exdd_core.workspace import Workspace
     from exdd_core.workspace.runs import Run
 
-SWEPT = (
-    "max_real_parts",
-    "negative_ratio",
-    "positive_ratio",
-    "backbone",
-)  # options of banks that a sweep takes
+# The options of banks that a sweep takes.
+SWEPT = ("max_real_parts", "negative_ratio", "positive_ratio", "backbone")
 
 
 def evaluate_options(add: Add) -> None:
@@ -201,12 +197,13 @@ def list_runs(options: argparse.Namespace) -> dict[str, list[answers.RunRow]]:
     """List stored measurements, newest first."""
     from exdd_core.workspace import runs
 
-    listed = runs.listed(open_workspace(options))
+    workspace = open_workspace(options)
+    listed = runs.listed(workspace)
     if not options.json:
         for run in listed:
             print(f"{run.id}  {run.created}  {run.title}")
         print(count(len(listed), "stored measurement"))
-        for sentence in runs.damaged(open_workspace(options)):
+        for sentence in runs.damaged(workspace):
             print(sentence)
     return {"runs": [_run_row(run) for run in listed]}
 

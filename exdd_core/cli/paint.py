@@ -106,7 +106,7 @@ def synthesize(options: argparse.Namespace) -> answers.Synthesized:
         raise BadInput(missing)  # before a job is queued
     arms = searching.arms_of(workspace, order) if order.search else []
     number = order.count if arms else len(studio.recipes(workspace, order))
-    title = f"Painting {number} {'defect' if number == 1 else 'defects'} with {painter.TITLE}"
+    title = f"Painting {count(number, 'defect')} with {painter.TITLE}"
     result: Painted = jobs.run_here(workspace, "synthesize", title, order.to_json(), progress())
     made = [candidates.get(workspace, id) for id in result["candidates"]]
     if not options.json:

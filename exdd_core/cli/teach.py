@@ -108,11 +108,15 @@ def use_options(add: Add) -> None:
 
 
 def use_adapter(options: argparse.Namespace) -> answers.AdapterNow:
-    """Use an adapter for painting by default."""
+    """Use an adapter for painting by default, or none with any engine."""
     from exdd_core.workspace import adapters
 
-    name = options.name or ""
-    adapters.use(open_workspace(options), name)
+    workspace, name = open_workspace(options), options.name or ""
+    if name:
+        adapters.use(workspace, name)
+    else:
+        for engine in adapters.IN_USE:
+            adapters.use(workspace, "", engine)
     answer: answers.AdapterNow = {"adapter": name, "in_use": bool(name)}
     said = f"{name} is now used by default." if name else "Painting now uses no adapter by default."
     return print_result(said, answer, options)

@@ -141,7 +141,7 @@ def _needs(ray: ModuleType, threads: int) -> tuple[dict[str, int], int]:
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if gpus := int(sum(node.get("GPU", 0) for node in nodes)):
         return {"num_gpus": 1, "num_cpus": 1}, gpus
-    each = min(threads, *(int(node["CPU"]) for node in nodes if node.get("CPU", 0) >= 1), threads)
+    each = min([threads, *(int(node["CPU"]) for node in nodes if node.get("CPU", 0) >= 1)])
     return {"num_cpus": each}, max(1, int(sum(node.get("CPU", 0) // each for node in nodes)))
 
 

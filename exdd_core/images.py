@@ -165,9 +165,8 @@ def mask_values(source: Source, name: str | None = None) -> np.ndarray:
     if upright.mode == "P" and "transparency" not in upright.info:
         return _by_palette(upright)
     values = _by_colour(to_rgb(upright, label))
-    if (
-        upright.mode in ("RGBA", "LA") and values.min() == values.max()
-    ):  # such as black paint on a transparent layer
+    if upright.mode in ("RGBA", "LA") and values.min() == values.max():
+        # Such as black paint on a transparent layer.
         return np.asarray(upright.getchannel("A"))
     return values
 

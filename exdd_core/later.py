@@ -90,7 +90,7 @@ def load() -> None:
 
 
 def is_loading() -> bool:
-    """Whether `load` is at it: whoever needs one of them meanwhile waits."""
+    """Whether `load` is importing them: whoever needs one of them meanwhile waits."""
     return _loading.is_set()
 
 

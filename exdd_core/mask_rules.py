@@ -19,16 +19,12 @@ from exdd_core.errors import BadInput
 USUAL = 127  # the middle of 0 and 255
 FEW_LEVELS = 64  # more different values come from grey edges, blur or JPEG, not from labels
 UNKNOWN = ((127, 255), (128, 255))  # (value, brightest value): half grey is the unknown region of a trimap
-DARK, BRIGHT = (
-    48,
-    191,
-)  # blurred black and white masks have values darker than the one and brighter than the other
+# A blurred mask of black and white has values darker than the one and brighter than the other.
+DARK, BRIGHT = 48, 191
 # Labels have sharp edges: few of their pixels have more than this many different values around them.
 FEW_AROUND, MIXED_SHARE = 3, 0.1
-STRAY, STRAY_SHARE = (
-    4,
-    0.001,
-)  # fewer pixels, or a smaller share of those of the brightest value, are no label
+# Fewer pixels of middle values, or a smaller share of those of the brightest value, are no label.
+STRAY, STRAY_SHARE = 4, 0.001
 RIM_SHARE = 0.5  # if more of the pixels of middle values touch a brighter and a darker one, they are edges
 
 
@@ -81,9 +77,7 @@ class Tally:
     def __init__(self) -> None:
         self._counts: dict[int, int] = {}
         self._rims: dict[int, int] = {}  # pixels of each value that touch a brighter and a darker one
-        self._mixed: dict[
-            int, int
-        ] = {}  # pixels of each value with many values around them, as JPEG makes them
+        self._mixed: dict[int, int] = {}  # pixels of each value among many values, as JPEG makes them
 
     def add(self, values: np.ndarray) -> None:
         """values: grey values (H, W) of one mask, uint8 or uint16."""

@@ -126,9 +126,8 @@ WEIGHTS = (
 def installed() -> list[Package]:
     """The required packages and all that they need here, by name; of both kinds of faiss the one here."""
     wanted = [Requirement(line) for line in _required()]
-    wanted += [
-        Requirement(one.name) for one in wanted if one.marker
-    ]  # make installs either, whatever the machine
+    # make installs either kind of faiss, whatever the machine.
+    wanted += [Requirement(one.name) for one in wanted if one.marker]
     found: dict[str, Package] = {}
     queue = [one for one in wanted if _applies(one, frozenset())]
     asked = set()

@@ -41,11 +41,10 @@ def unpack(source: Path, target: Path, progress: Progress, left_out: dict[str, s
             _check_members(source, archive, members, target.parent)
             progress.begin("Unpacking", len(members))
             target.mkdir(parents=True, exist_ok=True)
+            # Empty folders, too: the survey reports them.
             for folder in (member for member in archive.infolist() if member.is_dir()):
                 if _is_safe(_name(folder)) and not _is_hidden(_name(folder)):
-                    (target / _name(folder)).mkdir(
-                        parents=True, exist_ok=True
-                    )  # the survey reports empty folders
+                    (target / _name(folder)).mkdir(parents=True, exist_ok=True)
             for member in members:
                 place = target / _name(member)
                 place.parent.mkdir(parents=True, exist_ok=True)

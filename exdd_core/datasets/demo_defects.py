@@ -39,9 +39,8 @@ def _scratch(surface: Surface, rng: np.random.Generator) -> Array:
         rim = np.exp(-(((distance - 2 * width) / (0.8 * width)) ** 2)) * pressure
         depth = FINE * rng.uniform(0.6, 1.3)
         surface.height += depth * (0.45 * rim - groove)
-        bare = (
-            1 + 0.22 * rim - rng.uniform(0.1, 0.3) * groove
-        )  # the rim is bare material, the groove holds dirt
+        # The rim is bare material, the groove holds dirt.
+        bare = 1 + 0.22 * rim - rng.uniform(0.1, 0.3) * groove
         surface.colour *= bare[..., None]
         mask |= (distance < 2.2 * width) & (pressure > 0.25)
     return mask

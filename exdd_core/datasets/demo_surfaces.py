@@ -50,9 +50,8 @@ def photograph(surface: Surface, window: tuple[slice, slice], rng: np.random.Gen
     length = np.sqrt(1 + dx * dx + dy * dy)
     facing = np.maximum((lamp[2] - dx * lamp[0] - dy * lamp[1]) / length, 0) / lamp[2]
     shine = np.maximum((half[2] - dx * half[0] - dy * half[1]) / length, 0) / half[2]
-    hollow = np.clip(
-        1 + 0.12 * (height - cv2.GaussianBlur(height, (0, 0), 6)), 0.55, 1.1
-    )  # light lost in pits
+    # Light is lost in pits.
+    hollow = np.clip(1 + 0.12 * (height - cv2.GaussianBlur(height, (0, 0), 6)), 0.55, 1.1)
     light = (0.35 + 0.65 * facing) * hollow
     image = surface.colour[window] * light[..., None] + (surface.gloss[window] * 0.35 * shine**24)[..., None]
     image = cv2.resize(image.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)

@@ -88,8 +88,7 @@ def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
     return marks.reading(tree, rule)
 
 
-# --- tasks
-# ----------------------------------------------------------------------------------------------------
+# --- tasks -------------------------------------------------------------------------------------------------
 
 
 def _names(task: Mapping[str, Any]) -> list[str]:
@@ -164,8 +163,7 @@ def _dicts(value: object) -> list[Any]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-# --- regions
-# --------------------------------------------------------------------------------------------------
+# --- regions -----------------------------------------------------------------------------------------------
 
 
 def _add(result: _Result, image: str, marks: Marks) -> None:

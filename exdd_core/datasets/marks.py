@@ -27,9 +27,8 @@ UNLISTED = (
     "no annotation file mentions them, so it is unknown whether they are normal; annotate them, or put "
     "normal ones into a folder named good"
 )
-NO_DEFECT = frozenset(
-    ("background", "ignore")
-)  # labels of outlines that mark no defect, as words for normal do
+# Labels of outlines that mark no defect, as words for normal do.
+NO_DEFECT = frozenset(("background", "ignore"))
 PARTS = frozenset(("images", "labels", "annotations", "jpegimages"))  # folders that layouts begin with
 LONGEST = 80  # characters of a defect's type
 # Roboflow names each augmented copy of an image NAME_jpg.rf.HASH.jpg: all copies of one name show one part.

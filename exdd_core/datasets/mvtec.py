@@ -35,9 +35,8 @@ TITLE = "MVTec AD and similar (train/good, test/TYPE, ground_truth/TYPE)"
 DEFAULT_SIZE = Size(256, 256)
 ASKS = True  # `read` takes answers to the layout's questions
 PRIVATE = "their authors do not publish the labels, so it is unknown whether they are normal"
-NO_TYPE = frozenset(
-    ("unlabeled", "unlabelled", "unknown", "other", "misc")
-)  # names of folders that are no defect type
+# Names of folders that are no defect type.
+NO_TYPE = frozenset(("unlabeled", "unlabelled", "unknown", "other", "misc"))
 OUTSIDE = "outside"  # the role of pictures outside of folders of a split
 
 

@@ -100,9 +100,8 @@ def write_html(workspace: Workspace, run: Run, path: Path, progress: Progress | 
         "MADE": html.escape(f"Measured {_when(run.created)} in {run.seconds:.0f} s, saved as {run.id}."),
         "AGAIN": html.escape(f"python -m exdd_core runs rerun {run.id} --workspace {workspace.path}"),
         "STYLE": (ASSETS / "measured.css").read_text("utf-8"),
-        "DATA": json.dumps(runs.strict(data)).replace(
-            "<", "\\u003c"
-        ),  # so that no text ends the script element
+        # No text of the data may end the script element that it stands in.
+        "DATA": json.dumps(runs.strict(data)).replace("<", "\\u003c"),
         "MODULES": json.dumps({"imports": import_map("evaluate/measured.js")}),
         "PLOTLY": get_plotlyjs(),
     }

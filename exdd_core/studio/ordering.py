@@ -281,9 +281,8 @@ def template_of(order: Order, arm: Order) -> str:
 
 def _arm(workspace: Workspace, order: Order, axes: Sequence[Axis], places: Sequence[int]) -> Order:
     chosen = {axis["name"]: axis["values"][place] for axis, place in zip(axes, places, strict=True)}
-    for name in sorted(
-        chosen, key=lambda name: name != "engine"
-    ):  # the engine first: it defines the controls
+    # The engine comes first, since it defines the controls.
+    for name in sorted(chosen, key=lambda name: name != "engine"):
         if name == "prompt":  # with its alternatives, which are arms of their own
             order = replace(order, template=str(chosen[name]), prompt_id="")
         else:

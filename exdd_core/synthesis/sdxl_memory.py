@@ -15,9 +15,7 @@ GB = 10**9
 USUAL = 1024 * 1024  # pixels of one image, to which the figures below refer
 RESERVE = 0.6 * GB  # of a GPU's free memory, kept for fragmentation and other programs
 PER_IMAGE = 1.2 * GB  # the U-Net's activations for one image, guided, in half precision
-DECODING = (
-    3.5 * GB
-)  # the autoencoder's activations for one image in half precision; it decodes them one by one
+DECODING = 3.5 * GB  # the autoencoder's activations in half precision; it decodes images one by one
 TILE = 512 * 512  # pixels that the autoencoder holds at a time where it works in tiles
 LEAST = 3.0 * GB  # that offloading by layers with tiled decoding needs
 MOST_AT_ONCE = 8

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 KEPT = 256  # pairs of prompt and negative prompt
 NAMES = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
-STRONGER = (
-    1.1  # what a pair of round brackets without a number multiplies by, a pair of square ones divides by
-)
+STRONGER = 1.1  # a pair of round brackets without a number multiplies by this, a pair of square ones divides
 PIECE = re.compile(r"\\([()\[\]\\])|:\s*(-?\d*\.?\d+)\s*\)|([()\[\]])|([^\\()\[\]:]+|.)", re.DOTALL)
 
 
@@ -28,9 +26,7 @@ def pieces(prompt: str) -> list[tuple[str, float]]:
     [('copper', 1.0), ('scratches', 1.4), (',', 1.0), ('dark', 0.9090909090909091)]
     """
     found: list[list[Any]] = []
-    opened: list[
-        tuple[str, int]
-    ] = []  # brackets that are not closed yet, and the number of pieces before each
+    opened: list[tuple[str, int]] = []  # brackets that are still open, and the number of pieces before each
     for escaped, number, bracket, text in PIECE.findall(prompt):
         closing = ")" if number else bracket
         if bracket in ("(", "["):
@@ -101,9 +97,8 @@ class Prompts:
 
     def _tokens(self, text: str) -> list[int]:
         tokenizer = self.pipe.tokenizer
-        text = self.pipe.maybe_convert_prompt(
-            text, tokenizer
-        )  # a textual inversion's word may have several vectors
+        # A textual inversion's word may have several vectors.
+        text = self.pipe.maybe_convert_prompt(text, tokenizer)
         return list(tokenizer(text, truncation=False, verbose=False, add_special_tokens=False).input_ids)
 
     def cut_off(self, prompt: str) -> str:

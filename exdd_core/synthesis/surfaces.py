@@ -23,9 +23,8 @@ LIGHTEST = 232.0  # grey level that bright defects hardly exceed
 class MaskPiece:
     """One connected piece of the mask with its surroundings.
 
-    box: (left, top, right, bottom) in the window. mask: bool (h, w) of the box. reach: bool (h, w), the
-    mask with its halo, which may change. course: the centreline, float
-    (n, 2), of a long and narrow piece, else None.
+    box: (left, top, right, bottom) in the window. mask: bool (h, w) of the box. reach: bool (h, w), the pixels that may
+    change: the mask with its halo. course: the centreline, float (n, 2), of a long and narrow piece, else None.
     """
 
     box: tuple[int, int, int, int]
@@ -84,6 +83,7 @@ def lamp_direction(image: np.ndarray) -> np.ndarray:
 
 
 def surface_of(pixels: np.ndarray, lamp: np.ndarray, unit: float) -> Surface:
+    """Measure the surface of a piece's box, float32 (h, w, 3). lamp, unit: as in `Surface`."""
     grey = pixels.mean(axis=2)
     base = cv2.GaussianBlur(pixels, (0, 0), max(2.5, 4 * unit))
     texture = pixels - base

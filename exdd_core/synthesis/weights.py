@@ -218,8 +218,8 @@ def upcasts(path: Path) -> bool:
 
 def fingerprint(path: Path) -> str:
     """Eight characters that change with a model's configuration or weights. Reads only a little of each file."""
-    files = [path] if path.is_file() else _configurations(path) + _files(path)
-    stamps = tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)
+    read = [path] if path.is_file() else _configurations(path) + _files(path)
+    stamps = tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in read)
     return _digest(stamps, str(path))
 
 
@@ -318,10 +318,10 @@ def _weights(part: Path) -> list[Path]:
 
 def _chosen(part: Path) -> list[Path]:
     """One complete set of a part's weight files; empty when there is none."""
-    files = _weights(part)
+    there = _weights(part)
     for suffix in SUFFIXES:
         for half in (False, True):
-            some = [file for file in files if file.suffix == suffix and (".fp16" in file.name) == half]
+            some = [file for file in there if file.suffix == suffix and (".fp16" in file.name) == half]
             counted = [re.search(r"-of-(\d+)", file.name) for file in some]
             if some and len(some) >= max((int(count[1]) for count in counted if count), default=1):
                 return some

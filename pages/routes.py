@@ -22,6 +22,7 @@ from starlette.routing import Route
 from exdd_core import drawing
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_jpeg, encode_png, read_image, read_mask
+from exdd_core.review import lists
 from exdd_core.studio import contact_sheet, editor
 from exdd_core.workspace import Workspace, candidates
 from exdd_core.workspace.candidates import Candidate
@@ -71,7 +72,7 @@ def _route(
 
 
 def _image(workspace: Workspace, asked: Asked) -> Picture:
-    row = workspace.image(asked.get("image", ""))
+    row = lists.find_image(workspace, asked.get("image", ""))
     mask = row.mask if asked.get("outline") != "0" else None
 
     def drawn() -> bytes:
@@ -126,13 +127,13 @@ def _close_up(made: Candidate) -> bytes:
 
 
 def _defect(workspace: Workspace, asked: Asked) -> Picture:
-    row = workspace.image(asked.get("image", ""))
+    id = asked.get("image", "")
 
     def drawn() -> bytes:
-        pixels, mask = editor.close_up(workspace, row.id)
+        pixels, mask = editor.close_up(workspace, id)
         return small_svg(pixels, CLOSE_UP_SIDE, drawing.outline(mask)).encode()
 
-    return kept_picture(workspace, ("defect", CLOSE_UP_SIDE, row.path, row.depth, row.mask), drawn), SVG
+    return kept_picture(workspace, ("defect", CLOSE_UP_SIDE, *editor.defect_files(workspace, id)), drawn), SVG
 
 
 def _patch(workspace: Workspace, asked: Asked) -> Picture:

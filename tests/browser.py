@@ -217,7 +217,7 @@ def holding(page: Page, function: str) -> Iterator[list[Route]]:
 
 def shoot(page: Page, name: str) -> None:
     SCREENSHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
 
 
 # --- Data, Banks and the frame around every page ----------------------------------------------------------------

@@ -34,6 +34,7 @@ DONE = Facts(
         (replace(DONE, again=False, changes_most="a b.png"), "again", "changed", "./?image=a%20b.png"),
         (replace(DONE, marks=12), "test", "v3 has not been tested since 12 marks changed it", "./evaluate"),
         (replace(DONE, new_normals=12), "rebuild", "12 new normal images", "./banks"),
+        (replace(DONE, untried=16), "untried", "v3 has not been tried on the 16 known defects", "./"),
     ],
 )
 def test_a_state_of_a_workspace_has_its_sentence(
@@ -82,6 +83,7 @@ def test_a_fresh_workspace_is_at_the_first_step(demo_workspace: Workspace) -> No
     facts = Gatherer(demo_workspace).facts()
     assert facts is not None
     assert (facts.bank, facts.bank_dataset, facts.scored, facts.pending) == ("v1", "demo", 0, 0)
+    assert facts.untried == len(demo_workspace.images("demo", split="test", label="defect")) > 0
     assert sum(known.rows for known in facts.rows.values()) == demo_workspace.bank().summary["positive_rows"]
     assert next_steps(facts)[0].kind == "first"
 
@@ -105,4 +107,4 @@ def test_facts_follow_marks_joined_images_and_what_waits(demo_workspace: Workspa
         )
     facts = Gatherer(own).facts()
     assert facts is not None and (facts.new_normals, facts.marks, facts.worked) == (1, 1, True)
-    assert [step.kind for step in next_steps(facts)][:2] == ["test", "rebuild"]
+    assert [step.kind for step in next_steps(facts)][:3] == ["test", "rebuild", "untried"]

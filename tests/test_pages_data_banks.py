@@ -92,7 +92,9 @@ def test_an_empty_workspace_is_made_and_says_what_to_do(page: Page, folder: Path
         visit(page, f"{address}/data")
         assert page.locator(".empty-title").inner_text() == "No data sets yet"
         page.get_by_role("button", name="Create demo images").wait_for()
-        page.locator(".frame-state", has_text=re.compile("none yet.*none yet", re.DOTALL)).wait_for()
+        page.locator(
+            ".frame-state", has_text=re.compile("no data set yet.*no bank yet", re.DOTALL)
+        ).wait_for()
         shoot(page, "data-empty")
         visit(page, f"{address}/banks")
         page.get_by_role("link", name="Import images in Data").click()

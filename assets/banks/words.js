@@ -1,6 +1,6 @@
 // What the map and the histograms of a bank version say. Pure: knows no element, no colour and no server.
 
-import { counted } from "../shared/words.js";
+import { counted, imageName } from "../shared/words.js";
 
 /**
  * As pages/banks/map.py tells of them.
@@ -46,7 +46,10 @@ export function sourceOf(image) {
 export const typeOf = (image) => (image.side === "negative" ? "Normal" : image.defect_type || "No type");
 
 /** @param {BankImage} image */
-export const nameOf = (image) => image.id.split("/").slice(1).join("/") || `painted ${image.id}`;
+export const nameOf = (image) =>
+  image.id.startsWith("file:")
+    ? imageName(image.id)
+    : image.id.split("/").slice(1).join("/") || `painted ${image.id}`;
 
 /** The image of the map's row `dot`. @param {BankMap} map @param {number} dot */
 export const imageOf = (map, dot) => map.images[map.image[dot]];

@@ -29,6 +29,7 @@ test("an image has a source, a type and a short name", () => {
   assert.deepEqual(map.images.map(sourceOf), ["Normal image", "Real defect", "Painted defect"]);
   assert.deepEqual(map.images.map(typeOf), ["Normal", "dent", "scratch"]);
   assert.deepEqual(map.images.map(nameOf), ["ok/1.png", "bad/2.png", "painted ab12"]);
+  assert.equal(nameOf(image("file:/home/anna/cache/uploads/ab/tile 3.jpg#17960", "positive")), "tile 3.jpg");
   assert.equal(typeOf(image("a/b", "positive")), "No type");
 });
 

@@ -1,6 +1,8 @@
 // What a threshold does to the images of a list that are scored. Pure: knows no element and no server.
 // Values are on the scale of the bank version: 0 is the median of normal images, 1 the threshold as it was built.
 
+import { counted } from "../shared/words.js";
+
 /**
  * @typedef {import("./words.js").Entry} Entry
  * @typedef {import("./words.js").Row} Row
@@ -119,15 +121,18 @@ export function changeWords(before, after) {
     return {
       found: count("defect", "defect"),
       alarms: count("normal", "defect"),
+      defects: count("", "defect"),
       unsure: count("", "not sure"),
     };
   };
   const [then, now] = [countsOf(before), countsOf(after)];
-  /** @param {number} by @param {string} more @param {string} fewer */
-  const changed = (by, more, fewer) => `${Math.abs(by)} ${by < 0 ? fewer : more}`;
-  return [
-    changed(now.found - then.found, "more found", "fewer found"),
-    changed(now.alarms - then.alarms, "new false alarms", "fewer false alarms"),
-    `${now.unsure} now not sure`,
-  ].join(", ");
+  const more = /** @param {number} by */ (by) => `${Math.abs(by)} ${by < 0 ? "fewer" : "more"}`;
+  const alarms = now.alarms - then.alarms;
+  const known = [
+    `${more(now.found - then.found)} found`,
+    counted(Math.abs(alarms), `${alarms < 0 ? "fewer" : "new"} false alarm`),
+  ];
+  const isKnown = after.images.some(({ label }) => label);
+  const judged = isKnown ? known : [`${more(now.defects - then.defects)} judged defective`];
+  return [...judged, `${now.unsure} now not sure`].join(", ");
 }

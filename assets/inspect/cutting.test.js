@@ -58,7 +58,12 @@ test("what a mark changed is said of the images that were known before and are k
     ["c", row(0.9, "not sure", true)],
   ]);
   const said = changeWords({ images, rows }, { images, rows: after });
-  assert.equal(said, "1 more found, 1 new false alarms, 0 now not sure");
+  assert.equal(said, "1 more found, 1 new false alarm, 0 now not sure");
+  const uploads = images.map((one) => ({ ...one, label: "" })); // of which nothing is known to be false or found
+  assert.equal(
+    changeWords({ images: uploads, rows }, { images: uploads, rows: after }),
+    "2 more judged defective, 0 now not sure",
+  );
 });
 
 test("images that are not scored are told of: they are neither found nor missed", () => {

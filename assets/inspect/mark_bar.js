@@ -73,9 +73,12 @@ export function barOf(tools, { action, words, warning, isTrue }, { types, type, 
     make("datalist", { id: "vw-types" }, ...types.map((value) => make("option", { value }))),
     nameField(tools),
     make("span", { class: "vw-noname", role: "alert", hidden: true }, NO_NAME),
-    make("span", { class: "vw-space" }),
-    plain("Cancel", () => tools.told.leave(), { title: "Discard the drawing (Esc)" }),
-    plain("Save", () => tools.keep(), { class: "main-button vw-keep", title: keeps }),
+    make(
+      "span",
+      { class: "vw-ends" },
+      plain("Cancel", () => tools.told.leave(), { title: "Discard the drawing (Esc)" }),
+      plain("Save", () => tools.keep(), { class: "main-button vw-keep", title: keeps }),
+    ),
   ];
 }
 

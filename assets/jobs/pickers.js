@@ -18,11 +18,11 @@ export function pickers(element, store) {
 
 /** @param {Chip} chip */
 function picker({ url, label, value, warning, others }) {
-  const shown = value || "none yet";
+  const shown = value || `no ${label.toLowerCase()} yet`;
   const summary = make(
     "summary",
     { class: `chip${warning ? " chip-warn" : ""}`, title: warning || shown },
-    make("span", { class: "chip-label" }, label),
+    value && make("span", { class: "chip-label" }, label),
     ` ${warning ? "⚠ " : ""}${shown}`,
   );
   const links = others.map(({ title, query }) => {

@@ -83,7 +83,7 @@ function tick({ title, done }) {
   const sign = make("span", { "aria-hidden": "true" }, done ? "✓" : "○");
   return make(
     "li",
-    { class: done ? "next-done" : "", "aria-label": `${title}, ${done ? "done" : "to do"}` },
+    { class: done ? "next-done" : "", title, "aria-label": `${title}, ${done ? "done" : "to do"}` },
     sign,
     ` ${title}`,
   );

@@ -9,6 +9,13 @@
 export const counted = (number, one, many = `${one}s`) =>
   `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 
+/** The name of an image for people, of an id such as "tiles/good/1.png" or "file:/path/1.png#TIME". @param {string} id */
+export const imageName = (id) =>
+  id
+    .replace(/^file:(.*)#\d+$/, "$1")
+    .split("/")
+    .at(-1) || id;
+
 /**
  * The SVG path of closed lines through the centres of pixels.
  * @param {[x: number, y: number][][]} lines

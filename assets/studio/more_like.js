@@ -1,6 +1,7 @@
 // Begins with paintings like a known defect, or with those of a type, where the page's address names one: a mask on a
 // normal image, the type, and the words for it. Knows the store and the server.
 
+import { imageName } from "../shared/words.js";
 import { openSource } from "./sources.js";
 import { formOf } from "./state.js";
 
@@ -33,7 +34,8 @@ async function takeDefect(studio, id, surface) {
     ...{ ...wordsOf(answer), type, count: COUNT, where: "random" },
   });
   const test = fromTest ? " It comes from a test image, as every record says." : "";
-  return `Loaded the mask of ${id.split("/").at(-1)}, placed differently each time, its type and its prompt.${test}`;
+  const words = answer.prompt ? ", its type and its prompt" : "";
+  return `Loaded the mask of ${imageName(id)}, placed differently each time${words}.${test}`;
 }
 
 /** @param {import("./state.js").Studio} studio @param {string} type */

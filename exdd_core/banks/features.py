@@ -24,6 +24,7 @@ from exdd_core.detector.examples import DefectImage
 from exdd_core.detector.feature_cache import FeatureCache
 from exdd_core.detector.patch_features import FlatFeatures
 from exdd_core.errors import BadInput
+from exdd_core.workspace.decisions import in_force
 from exdd_core.workspace.versions import cache_of
 
 if TYPE_CHECKING:
@@ -61,12 +62,12 @@ def shared(workspace: Workspace, settings: Settings) -> FeatureCache:
 
 
 def defects(workspace: Workspace, bank: str, detector: Detector) -> Sequence[DefectImage]:
-    """The defective training images of a version with the features of all their patches.
+    """The defective images that a version learnt from, with the features of all their patches.
 
     At most DEFECT_IMAGES of them, spread evenly over the physical parts.
     """
     images = detector.fitted.examples.defects.images
-    known = [i for i in images if i.origin == "real" and not i.id.startswith("file:")]
+    known = [i for i in images if i.origin == "real"]
     turn: dict[str, int] = {}
     order: list[tuple[int, int]] = []
     for image in known:
@@ -140,7 +141,8 @@ def _features(workspace: Workspace, bank: str, name: str, ids: Sequence[str], se
             return found
     except (OSError, ValueError):
         pass  # the file is gone or damaged: compute it again
-    paths, settings = [workspace.image(id).path for id in ids], setup.settings
+    marked = {d.subject: workspace.path / d.detail["path"] for d in in_force(workspace, "missed")}
+    paths, settings = [marked.get(id) or workspace.image(id).path for id in ids], setup.settings
     cache = shared(workspace, settings)
     features = patches.extract(
         setup.backbone, paths, settings.size, reader=settings.read, region=setup.region, cache=cache

@@ -165,7 +165,7 @@ class Judge:
             bench = self._ready(name, True, progress)
             validation, detector, why_not = bench.validation, bench.detector, bench.why_not
         if validation is None:
-            return Recommendation([], len(chosen), f"Accept none: {why_not}", [])
+            return Recommendation([], len(chosen), f"{why_not}.", [])
         progress.begin("Reading candidates", len(chosen))
         groups: dict[str, list[tuple[str, Marked]]] = {}
         engines: list[tuple[str, Marked]] = []

@@ -54,7 +54,7 @@ class Validation:
         if len(parts) < 2 or detector.positive is None:
             raise BadInput(
                 "The effect is measured by holding one defective part back, so real defects of at least two "
-                "parts are needed; import more, or decide without it."
+                "parts are needed; import or mark more, or decide without it."
             )
         self.detector, self.kind = detector, type(detector.fusion)
         several = np.array_split(np.array(parts), min(len(parts), MOST_FOLDS))

@@ -63,6 +63,7 @@ class Gatherer:
             rows = self._of(version).rows(state.state)
             _, latest = self._of(version).known(state.state)
         scored = _defects(workspace, info.name, rows)
+        tested = Which(info.name, "test", DEFECT)
         with workspace.reading() as db:
             marks = db.execute(MARKS, {"dataset": info.name, "bank": version.id}).fetchone()[0]
             worked = db.execute(WORKED).fetchone()[0]
@@ -75,6 +76,7 @@ class Gatherer:
             named,
             scored=len(scored),
             found=sum(row["exdd_verdict"] == DEFECT for row in scored.values()),
+            untried=0 if _defects(workspace, info.name, latest) else image_windows.count(workspace, tested),
             pending=pending,
             new_normals=self._new_normals(info, version),
             marks=marks,

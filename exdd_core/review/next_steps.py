@@ -22,8 +22,9 @@ class Facts:
 
     bank: name of the version, "" without one; bank_dataset: the data set that it was built from; own_bank: the newest
     version of this data set. scored, found: known defects of the test split that are scored with the version, and those
-    above its threshold. rows: of the positive bank, by image. looked: some image is scored; again: some since the
-    last decision. worked: more than a first try was done here. changes_most: the image that is likely to change most.
+    above its threshold. untried: how many there are, where none was ever scored with it. rows: of the positive bank, by
+    image. looked: some image is scored; again: some since the last decision. worked: more than a first try was done
+    here. changes_most: the image that is likely to change most.
     """
 
     dataset: str
@@ -33,6 +34,7 @@ class Facts:
     own_bank: str = ""
     scored: int = 0
     found: int = 0
+    untried: int = 0
     pending: int = 0
     new_normals: int = 0
     marks: int = 0
@@ -114,6 +116,10 @@ def _everyday(facts: Facts) -> Iterator[Step]:
     if facts.new_normals:
         said = f"Bank {facts.bank} does not know {count(facts.new_normals, 'new normal image')} yet."
         yield Step("rebuild", said, "Rebuild", "./banks")
+    if facts.untried:
+        known = count(facts.untried, "known defect")
+        said = f"Bank {facts.bank} has not been tried on the {known} of the test split: see which it finds."
+        yield Step("untried", said, "Score them", "./")
 
 
 def _first(facts: Facts) -> Step | None:

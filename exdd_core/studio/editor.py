@@ -22,6 +22,7 @@ from exdd_core.studio import ordering, painting
 from exdd_core.synthesis import mask_layers, masks, orders, placing
 from exdd_core.synthesis.mask_geometry import bounds
 from exdd_core.workspace import drawn_masks
+from exdd_core.workspace.decisions import in_force
 
 if TYPE_CHECKING:
     from exdd_core.depth import Depth
@@ -189,10 +190,23 @@ def painted_close_up(candidate: Candidate) -> np.ndarray:
     return crop_around(read_image(candidate.image), _bounds(read_mask(candidate.drawn, None)), CONTEXT)[0]
 
 
-def _defect(workspace: Workspace, id: str) -> tuple[np.ndarray, np.ndarray]:
+def defect_files(workspace: Workspace, id: str) -> tuple[Path, Path | None, Depth | None]:
+    """The files of a real defect and of its mask, and the bit depth: of a data set's image, or as a file elsewhere is
+    marked. Raises `BadInput`."""
+    for mark in in_force(workspace, "missed", subject=id) if id.startswith("file:") else ():
+        return (
+            workspace.path / mark.detail["path"],
+            workspace.path / drawn_masks.MASKS / mark.detail["mask"],
+            None,
+        )
     row = workspace.image(id)
-    pixels = read_image(row.path, row.id, row.depth)
-    mask = read_mask(row.mask, pixels.shape[:2]) if row.mask else np.zeros(pixels.shape[:2], bool)
+    return row.path, row.mask, row.depth
+
+
+def _defect(workspace: Workspace, id: str) -> tuple[np.ndarray, np.ndarray]:
+    path, file, depth = defect_files(workspace, id)
+    pixels = read_image(path, id, depth)
+    mask = read_mask(file, pixels.shape[:2]) if file else np.zeros(pixels.shape[:2], bool)
     if not mask.any():
         raise BadInput(f"{id} has no mask that marks a defect; choose another one.")
     return pixels, mask

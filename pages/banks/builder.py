@@ -80,7 +80,8 @@ class Builder:
                 max_lines=1,
             )
             self._build_advanced()
-            self.start = gr.Button("Build", variant="primary", elem_id="build-start")
+            # Until the data sets are listed; by then there is something to build from.
+            self.start = gr.Button("Build", variant="primary", elem_id="build-start", interactive=False)
             self.note = answers.note()
             self.who = gr.Textbox(visible=False)  # FORM_JS fills it in
         for part in below:

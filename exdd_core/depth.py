@@ -72,8 +72,7 @@ class Depth:
 
 
 def guess(images: Iterable[np.ndarray]) -> Depth | None:
-    """The smallest depth that holds all but the share `OUTLIERS` of the pixels of deep images; None without
-    images.
+    """The smallest depth that holds all but the share `OUTLIERS` of the pixels of deep images; None without images.
 
     images: integer arrays of more than 8 bits, any shape.
     """

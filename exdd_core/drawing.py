@@ -58,8 +58,7 @@ def heatmap(values: np.ndarray, low: float = CALIBRATED[0], high: float = CALIBR
 
 
 def difference(patchcore: np.ndarray, exdd: np.ndarray) -> np.ndarray:
-    """Calibrated ExDD minus calibrated PatchCore, float32 (H, W): above 0 where ExDD's anomaly score is
-    higher.
+    """Calibrated ExDD minus calibrated PatchCore, float32 (H, W): above 0 where ExDD's anomaly score is higher.
 
     Values below 0, the median of normal images, count as 0, so differences between normal scores do not show.
     """
@@ -125,8 +124,7 @@ def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def outlined(picture: np.ndarray, lines: list[list[tuple[int, int]]], scale: float) -> np.ndarray:
-    """A copy of a picture, uint8 (H, W, 3), with closed lines as from `outline`, their points times
-    `scale`."""
+    """A copy of a picture, uint8 (H, W, 3), with closed lines as from `outline`, their points times `scale`."""
     drawn = picture.copy()
     scaled = [np.rint(np.array(line) * scale).astype(np.int32) for line in lines]
     cv2.polylines(drawn, scaled, True, (0, 0, 0), 3, cv2.LINE_AA)

@@ -86,8 +86,7 @@ def turned(array: np.ndarray, turn: int) -> np.ndarray:
 
 
 def fit(array: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Resize an array (H, W, ...): by area averaging along sides that shrink, bilinear along sides that
-    grow."""
+    """Resize an array (H, W, ...): by area averaging along sides that shrink, bilinear along sides that grow."""
     # OpenCV's INTER_AREA works like nearest-neighbour if one side grows, hence two steps.
     small = (min(array.shape[1], width), min(array.shape[0], height))
     if small != (array.shape[1], array.shape[0]):
@@ -125,8 +124,7 @@ def resize_mask(mask: np.ndarray, size: Size) -> np.ndarray:
 
 
 def mask_share(mask: np.ndarray, size: Size) -> np.ndarray:
-    """The share of each pixel that a mask, bool (H, W), covers: float32 (size.height, size.width), letterbox
-    0."""
+    """The share of each pixel that a mask, bool (H, W), covers: float32 (size.height, size.width), letterbox 0."""
     left, top, width, height = frame(size, mask.shape[:2])
     result = np.zeros((size.height, size.width), np.float32)
     result[top : top + height, left : left + width] = fit(mask.astype(np.float32), width, height)
@@ -157,8 +155,7 @@ def patch_box(
 
 
 def patch_at(y: int, x: int, grid: tuple[int, int], size: Size, shape: tuple[int, int]) -> tuple[int, int]:
-    """The (row, column) of the patch that covers pixel (y, x) of the original image, or else of the closest
-    patch."""
+    """The (row, column) of the patch that covers pixel (y, x) of the original image, or else of the closest patch."""
     inside = frame(size, shape)
     return (
         _step(y, grid[0], size.height, inside.top, inside.height, shape[0]),

@@ -189,8 +189,7 @@ def _by_palette(image: Image.Image) -> np.ndarray:
 
 
 def _by_colour(pixels: np.ndarray) -> np.ndarray:
-    """RGB (H, W, 3) to 0 on the background and 255 on any other colour; to brightness for greys and many
-    colours.
+    """RGB (H, W, 3) to 0 on the background and 255 on any other colour; to brightness for greys and many colours.
 
     The background is black, if any pixel is, else the most common colour.
     """
@@ -239,8 +238,7 @@ def probe(source: Source, name: str | None = None) -> tuple[int, int]:
 
 
 class Header(NamedTuple):
-    """From a file's header: whether the image has more than 8 bits a channel, and the number of pages or
-    frames."""
+    """From a file's header: whether the image has more than 8 bits a channel, and the number of pages or frames."""
 
     deep: bool
     pages: int

@@ -114,16 +114,14 @@ class Detector:
     def score_patches(
         self, features: np.ndarray, fusions: Sequence[str] = (), inside: np.ndarray | None = None
     ) -> list[tuple[float, np.ndarray, np.ndarray]]:
-        """Score one image's features, (h, w, d), by each fusion named, or by its own; see
-        `scoring.patch_scores`."""
+        """Score one image's features, (h, w, d), by each fusion named, or by its own; see `scoring.patch_scores`."""
         for name in fusions:
             self.fitted = fit_models.with_fitted(self.fitted, name)
         chosen = [self.fusions[name][0] for name in fusions] or [self.fusion]
         return scoring.patch_scores(self.fitted, features, chosen, inside)
 
     def with_fusion(self, name: str) -> Detector:
-        """A detector with the same banks that scores by another fusion, as `fit_models.scored_by` gives
-        it."""
+        """A detector with the same banks that scores by another fusion, as `fit_models.scored_by` gives it."""
         self.fitted = fit_models.with_fitted(self.fitted, name)  # kept, as fitting takes a while
         return Detector.of(fit_models.scored_by(self.fitted, name))
 

@@ -219,8 +219,7 @@ def patch_set(
     region: Region | None = None,
     cache: FeatureCache | None = None,
 ) -> PatchSet:
-    """Compute the features of images, and the patches that their masks mark. Arguments: see
-    `patches.extract`."""
+    """Compute the features of images, and the patches that their masks mark. Arguments: see `patches.extract`."""
     features = patches.extract(backbone, [t.source for t in training], size, progress, reader, region, cache)
     on_defect = np.zeros(features.shape[:3], bool)
     inside = None if region is None else np.zeros(features.shape[:3], bool)

@@ -247,8 +247,7 @@ class DistanceRatio(Fusion):
 
 @dataclass(frozen=True)
 class OpenSet(Fusion):
-    """N / h_N + log(0.5 + 0.5 exp(-(P - h_P) / (0.25 h_P))): a small P adds much, a large P takes little
-    away.
+    """N / h_N + log(0.5 + 0.5 exp(-(P - h_P) / (0.25 h_P))): a small P adds much, a large P takes little away.
 
     A defect of an unseen kind loses log 2 at most. h_n: standard deviation of N over training normals. h_p:
     median P of training defects, each to the rows of other parts.

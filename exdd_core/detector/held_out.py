@@ -51,8 +51,7 @@ class Neighbours:
     def follow(
         self, old: Bank, new: Bank, kept: np.ndarray, features: Features, parts: Sequence[str]
     ) -> Neighbours:
-        """The neighbours in the bank `new`: the rows of `old` that are `kept`, bool (n,), then further
-        ones."""
+        """The neighbours in the bank `new`: the rows of `old` that are `kept`, bool (n,), then further ones."""
         number = np.append(np.cumsum(kept) - 1, -1)  # -1, for no row, stays -1
         lost = ~np.append(kept, True)[self.rows].all(-1)
         distances, rows = self.distances.copy(), number[self.rows].astype(np.int32)

@@ -94,8 +94,7 @@ def distances_of(fitted: Fitted, found: np.ndarray) -> Distances:
 
 
 def spread(fitted: Fitted, values: np.ndarray) -> np.ndarray:
-    """Values of patches, (k, h, w), with those outside the region of interest repeating the nearest
-    inside."""
+    """Values of patches, (k, h, w), with those outside the region of interest repeating the nearest inside."""
     region, inside = fitted.setup.region, _inside(fitted)
     if region is None or inside is None:
         return values
@@ -113,8 +112,7 @@ def _inside(fitted: Fitted, shape: Shape | None = None) -> np.ndarray | None:
 def _nearest(
     fitted: Fitted, found: np.ndarray, around: int | None = None, inside: np.ndarray | None = None
 ) -> Nearest:
-    """Search both banks for the rows nearest to an image's features, (h, w, d). inside: see
-    `patch_scores`."""
+    """Search both banks for the rows nearest to an image's features, (h, w, d). inside: see `patch_scores`."""
     grid, models, positive = fitted.setup.grid, fitted.models, fitted.banks.positive
     if found.shape[:2] != grid:
         raise BadInput(
@@ -139,8 +137,7 @@ def _nearest(
 
 
 def _search(bank: Bank, found: np.ndarray, around: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Distances (h, w, k) to the nearest rows, the matched row's number (h, w), and distances (h, w, b)
-    around it."""
+    """Distances (h, w, k) to the nearest rows, the matched row's number (h, w), and distances (h, w, b) around it."""
     shape, queries = found.shape[:2], found.reshape(-1, found.shape[-1])
     distances, rows = bank.search(queries, fusion.NEIGHBOURS)
     of_match = bank.around(queries, rows[:, 0], around).reshape(*shape, -1) if around else None

@@ -113,8 +113,7 @@ def _state(fitted: Fitted) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class _Stored:
-    """The content of a folder in the present format. state: of detector.json. arrays: of
-    direction.safetensors.
+    """The content of a folder in the present format. state: of detector.json. arrays: of direction.safetensors.
 
     held_out: None where the folder has format 1, or holds what judges alone.
     """

@@ -48,8 +48,7 @@ class Validation:
     """
 
     def __init__(self, detector: Detector, defects: Sequence[DefectImage], progress: Progress | None = None):
-        """defects: the real training images with a defect. Raises BadInput where they show fewer than two
-        parts."""
+        """defects: the real training images with a defect. Raises BadInput where they show fewer than two parts."""
         progress, parts = progress or Progress(), sorted({d.image.group for d in defects})
         if len(parts) < 2 or detector.positive is None:
             raise BadInput(

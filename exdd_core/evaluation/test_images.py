@@ -53,8 +53,7 @@ def images_in_banks(*detectors: Detector) -> list[BankImage]:
 
 
 def require_measurable(rows: Sequence[Labelled], rate: float = 0.0) -> None:
-    """Raise BadInput where nothing can be measured on these images. rate: of false alarms, see
-    `threshold_at`."""
+    """Raise BadInput where nothing can be measured on these images. rate: of false alarms, see `threshold_at`."""
     normal = sum(row.label != "defect" for row in rows)
     if not normal:
         raise BadInput(
@@ -168,8 +167,7 @@ def _truth(row: Labelled) -> np.ndarray | None:
 
 
 def without_outside(rows: Sequence[Labelled], region: Region | None) -> tuple[Sequence[Labelled], list[str]]:
-    """Leave out the images whose defect lies wholly outside the region of interest, as they fit neither
-    class.
+    """Leave out the images whose defect lies wholly outside the region of interest, as they fit neither class.
 
     Returns the other images, and at most one sentence on those left out.
     """

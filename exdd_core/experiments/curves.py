@@ -91,8 +91,7 @@ def _reliability(run: Run, told: Mapping[str, Reliability], things: str) -> go.F
 
 
 def sweep_curves(run: Run) -> dict[str, go.Figure]:
-    """Table 2 as a figure for each metric: mean and standard deviation over the seeds, and the paper's
-    values.
+    """Table 2 as a figure for each metric: mean and standard deviation over the seeds, and the paper's values.
 
     Raises BadInput for a run of another kind.
     """
@@ -137,8 +136,7 @@ def _sweep_curve(run: Run, metric: str) -> go.Figure:
 
 
 def _histogram(scores: np.ndarray, labels: np.ndarray, doubt: float | None) -> go.Figure:
-    """The histogram of calibrated scores; the x axis always holds 0 and 1, with room to drag beyond all
-    scores.
+    """The histogram of calibrated scores; the x axis always holds 0 and 1, with room to drag beyond all scores.
 
     scores: float (n,). labels: bool (n,). doubt: the score where "not sure" begins, which ends at the
     threshold; None where folds begin it at different scores.

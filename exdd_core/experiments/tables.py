@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
 
 def table_one(workspace: Workspace, spec: TableOneSpec, progress: Progress, job_id: str) -> RunResult:
-    """Measure Table 1 and store it as a run of the job's id. Without accepted synthetic defects, full is left
-    out.
+    """Measure Table 1 and store it as a run of the job's id. Without accepted synthetic defects, full is left out.
 
     Returns the result without the scores of images. Raises BadInput where nothing can be measured.
     """

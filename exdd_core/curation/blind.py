@@ -154,9 +154,7 @@ def _pairs(
     only = next(iter(left)) if len(left) == 1 else ""
     for several in left.values():
         several[:] = [several[int(i)] for i in rng.permutation(len(several))]
-    painted = [
-        one for status in ("pending", "accepted") for one in candidates.listed(workspace, dataset, status)
-    ]
+    painted = candidates.pending_and_accepted(workspace, dataset)
     pairs: list[tuple[candidates.Candidate, ImageRow]] = []
     for number in rng.permutation(len(painted)):
         one = painted[int(number)]

@@ -83,11 +83,10 @@ def resemblances(
     rows = [row for row in workspace.images(name, split="train", label=datasets.DEFECT) if row.mask]
     types = {row.defect_type for row in rows}
     groups: dict[tuple[str, str], list[candidates.Candidate]] = {}
-    for status in ("pending", "accepted"):
-        for one in candidates.listed(workspace, name, status):
-            kind = one.defect_type if one.defect_type or len(types) != 1 else next(iter(types))
-            if kind in types:
-                groups.setdefault((one.engine, kind), []).append(one)
+    for one in candidates.pending_and_accepted(workspace, name):
+        kind = one.defect_type if one.defect_type or len(types) != 1 else next(iter(types))
+        if kind in types:
+            groups.setdefault((one.engine, kind), []).append(one)
     if not groups:
         raise BadInput(
             f'No candidate of "{name}" has the type of a real training defect with a mask; paint some and set '

@@ -43,7 +43,7 @@ def transfers(
     in the active version, or no candidate.
     """
     progress, name = progress or Progress(), workspace.dataset(dataset).name
-    several = [c for status in ("pending", "accepted") for c in candidates.listed(workspace, name, status)]
+    several = candidates.pending_and_accepted(workspace, name)
     if not several:
         raise BadInput(f'There are no candidates for "{name}"; paint some in the Studio first.')
     detector = load_detector(workspace)

@@ -52,11 +52,7 @@ def kept(workspace: Workspace, dataset: str) -> Resembling | None:
 
 def stamp_of(workspace: Workspace, dataset: str) -> str:
     """A text that changes with what would be compared: the candidates, their types and masks, and the bank version."""
-    several = [
-        (one.id, one.defect_type)
-        for status in ("pending", "accepted")
-        for one in candidates.listed(workspace, dataset, status)
-    ]
+    several = [(one.id, one.defect_type) for one in candidates.pending_and_accepted(workspace, dataset)]
     bank = workspace.active_bank()
     trimmed = [one.id for one in decisions.in_force(workspace, "trim", dataset=dataset)]
     told = json.dumps([sorted(several), trimmed, bank.id if bank else ""])

@@ -180,6 +180,11 @@ def listed(
     return [_candidate(workspace, row) for row in rows]
 
 
+def pending_and_accepted(workspace: Workspace, dataset: str) -> list[Candidate]:
+    """The candidates of a data set that wait for a decision, then those that were accepted, each the newest first."""
+    return [one for status in ("pending", "accepted") for one in listed(workspace, dataset, status)]
+
+
 def count(
     workspace: Workspace, dataset: str | None = None, status: str | None = None, **others: str | None
 ) -> int:

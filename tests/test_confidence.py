@@ -21,6 +21,7 @@ from exdd_core.evaluation.resampling import (
     recall,
     reliability,
     replicates,
+    share_interval,
     tally,
 )
 
@@ -225,6 +226,17 @@ def test_recall_on_parts_drawn_is_that_of_images_repeated(rate: float | None) ->
                 assert np.isnan(shares[number])
             else:
                 assert shares[number] == pytest.approx(own["found"] / own["count"])
+
+
+def test_none_or_all_found_is_no_certainty() -> None:
+    labels = np.arange(20) >= 10
+    found = recall(np.where(labels, 2.0, 0.5), labels, [""] * 20, [f"p{i // 2}" for i in range(20)], None, 9)
+    assert found.parts == [5, 5, 5]  # the bounds of Clopper and Pearson
+    assert share_interval(found.false_alarms, 5) == pytest.approx([0, 0.5218], abs=1e-4)
+    assert share_interval(found.defects, 5) == pytest.approx([0.4782, 1], abs=1e-4)
+    assert share_interval(found.false_alarms, 0) == [0, 0]
+    assert share_interval(np.array([0.5, 0.2, 0.8]), 5) == pytest.approx([0.215, 0.785])
+    assert np.isnan(share_interval(np.array([1, np.nan, np.nan]), 1)).all()
 
 
 # --- probabilities ----------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ from hypothesis import given, settings, strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from exdd_core import datasets, images
+from exdd_core.cli.printing import print_recall
 from exdd_core.detector import Detector, Settings, backbones
 from exdd_core.detector.backbones import Backbone
 from exdd_core.detector.bank import Bank, BankImage
@@ -32,7 +33,7 @@ from exdd_core.evaluation import (
     evaluate_split,
 )
 from exdd_core.images import Size
-from exdd_core.measurements import FiguresWithMasks
+from exdd_core.measurements import FiguresWithMasks, RunResult
 from exdd_core.progress import Progress
 from exdd_core.workspace import runs
 
@@ -569,12 +570,16 @@ def test_without_a_normal_image_nothing_is_begun(split: tuple[Detector, list[Row
         evaluate_split(detector, test, rate=1.0)
 
 
-def test_without_a_defect_false_alarms_are_counted(split: tuple[Detector, list[Row]]) -> None:
+def test_without_a_defect_false_alarms_are_counted(
+    split: tuple[Detector, list[Row]], capsys: pytest.CaptureFixture[str]
+) -> None:
     detector, test = split
     result = evaluate_split(detector, [r for r in test if r.label == "normal"])
     assert result["notes"] == ["None of these images has a defect: only false alarms can be counted."]
     figures = result["methods"]["exdd"]
     assert all(math.isnan(share(figures, name)) for name in figures)
+    print_recall(cast(RunResult, result))
+    assert "at its own threshold: false alarms " in capsys.readouterr().out
     assert result["at_threshold"]["exdd"]["normal"] == result["images"] and result["defective"] == 0
 
 

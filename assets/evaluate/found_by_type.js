@@ -10,8 +10,9 @@ import { difference } from "./table_one.js";
 /** @typedef {import("./figures.js").At} At */
 
 const ABOUT =
-  "Below each share is its 95 % interval, from resampled parts; a type with one part has none, and with few parts " +
-  "it is rough. Differences are paired, in points of all defects found.";
+  "Below each share is its 95 % interval, from resampled parts, or the exact binomial one where none or all are " +
+  "found; a type with one part has none, and with few parts it is rough. Differences are paired, in points of all " +
+  "defects found.";
 
 /** @param {Measurement} data */
 export function foundCard(data) {

@@ -123,10 +123,14 @@ function differencesOf(data, names, theirs) {
 function aboutIntervals({ result, spec, draws }, isBesidePaper) {
   const many = draws.toLocaleString("en");
   const isUnsure = (result.comparisons || []).some(({ p }) => p === null);
+  const intervals = Object.values(result.intervals || {}).flatMap((own) => Object.values(own));
+  const isWidthless = intervals.some(([low, high]) => low !== null && low === high);
   return [
     `Intervals and p come from ${many} draws of whole parts, the same for every method.`,
     `Bold: p below ${SURE}; any other difference may be chance.`,
     isUnsure && "There are too few parts here for p.",
+    isWidthless &&
+      "An interval without width is no certainty: it means that every draw gives the same figure.",
     spec.folds && `Figures are means over the ${spec.folds} folds.`,
     isBesidePaper && ABOUT_PAPER,
   ]

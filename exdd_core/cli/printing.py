@@ -35,12 +35,10 @@ def print_recall(result: RunResult) -> None:
     rate = f"at {result.get('rate', 0):.1%} false alarms"
     for words, methods in ((rate, at_rate), ("at its own threshold", at_threshold)):
         for name, found in methods.items():
-            kinds = ", ".join(
-                f"{kind or 'defect'} {n['found']}/{n['count']}" for kind, n in found["types"].items()
-            )
-            print(
-                f"{short_title(name)} {words}: found {kinds}; false alarms {found['false_alarms']}/{found['normal']}"
-            )
+            counts = [f"{kind or 'defect'} {n['found']}/{n['count']}" for kind, n in found["types"].items()]
+            kinds = f"found {', '.join(counts)}; " if counts else ""
+            alarms = f"false alarms {found['false_alarms']}/{found['normal']}"
+            print(f"{short_title(name)} {words}: {kinds}{alarms}")
     _print_regions(result)
     _print_calibration(result)
     print_notes(result)

@@ -21,6 +21,7 @@ import re2
 from exdd_core import files, tables
 from exdd_core.datasets.record import DEFECT, Record, natural_key
 from exdd_core.errors import BadInput
+from exdd_core.sentences import count
 
 MOST_BYTES = 256 * 2**20  # of a CSV file
 _QUIET = re2.Options()
@@ -193,7 +194,8 @@ def folds(records: Sequence[Grouped], k: int, seed: int = 0) -> list[set[int]]:
     groups = sorted({record.group for record in records}, key=natural_key)
     if not 2 <= k <= len(groups):
         raise BadInput(
-            f"{len(groups)} parts cannot be divided into {k} folds; choose 2 to {len(groups)} folds."
+            f"{count(len(groups), 'part')} cannot be divided into {k} folds; "
+            + (f"choose 2 to {len(groups)} folds." if len(groups) > 1 else "import more.")
         )
     rng = np.random.default_rng(seed)
     dealt = [*_shuffled([g for g in groups if g in defective], rng)]

@@ -21,14 +21,13 @@ from exdd_core.evaluation.metrics import (
     threshold_at,
 )
 from exdd_core.evaluation.regions import summed
-from exdd_core.evaluation.resampling import PairedDifference
+from exdd_core.evaluation.resampling import PairedDifference, share_interval
 from exdd_core.measurements import (
     Account,
     Difference,
     Figures,
     FoundByType,
     FoundDifference,
-    Interval,
     MetricDifference,
     PerImage,
     ProbabilityAccount,
@@ -192,14 +191,16 @@ def _recall(
         name: resampling.recall(own, images.defective, images.types, images.groups, rate)
         for name, own in calibrated.items()
     }
-    intervals: dict[str, RecallIntervals] = {
-        name: {
-            "false_alarms": _interval(own.false_alarms),
-            "defects": _interval(own.defects),
-            "types": {kind: _interval(shares) for kind, shares in own.types.items()},
+    intervals: dict[str, RecallIntervals] = {}
+    for name, own in resampled.items():
+        normal, defective, *of_types = own.parts
+        types = zip(own.types.items(), of_types, strict=True)
+        intervals[name] = {
+            # At a rate, every draw sets the threshold that keeps it.
+            "false_alarms": share_interval(own.false_alarms, normal if rate is None else 0),
+            "defects": share_interval(own.defects, defective),
+            "types": {kind: share_interval(shares, parts) for (kind, shares), parts in types},
         }
-        for name, own in resampled.items()
-    }
     comparisons: list[FoundDifference] = []
     for a, b in combinations(resampled, 2):
         exact = resampled[b].defects[0] - resampled[a].defects[0]
@@ -215,10 +216,6 @@ def _difference(paired: PairedDifference, with_p: bool) -> Difference:
         "high": paired.high,
         "p": paired.p if with_p else None,
     }
-
-
-def _interval(shares: np.ndarray) -> Interval:
-    return resampling.interval(shares, float(shares[0]))
 
 
 def _probabilities(measured: Mapping[str, Sequence[Measured]], defective: np.ndarray) -> ProbabilityAccount:

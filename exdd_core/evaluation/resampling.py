@@ -108,13 +108,15 @@ def figures_of(curve: Curve, weights: np.ndarray) -> dict[str, np.ndarray]:
 class Recall:
     """Shares of images above a threshold on resampled parts, float64 (1 + count,); the first is on all parts.
 
-    types: the shares of each defect type. A replicate is NaN where it drew no such image. All replicates are
-    NaN where the images show one part only, because that says nothing about other parts.
+    types: the shares of each defect type. parts: how many show each of these, in this order. A replicate is NaN where
+    it drew no such image. All replicates are NaN where the images show one part only, because that says nothing about
+    other parts.
     """
 
     false_alarms: np.ndarray
     defects: np.ndarray
     types: dict[str, np.ndarray]
+    parts: list[int]
 
 
 def recall(
@@ -141,10 +143,9 @@ def recall(
         for weights in _in_parts(_draws(defective, count, [SEED]), len(scores))
     ]
     shares = np.concatenate(found, axis=1)
-    for number, side in enumerate(sides):
-        if len(set(own[side])) < 2:
-            shares[number, 1:] = np.nan
-    return Recall(shares[0], shares[1], dict(zip(names, shares[2:], strict=True)))
+    shown = [len(set(own[side])) for side in sides]
+    shares[np.array(shown) < 2, 1:] = np.nan
+    return Recall(shares[0], shares[1], dict(zip(names, shares[2:], strict=True)), shown)
 
 
 def _shares(
@@ -185,6 +186,18 @@ def interval(replicated: np.ndarray, exact: float) -> list[float]:
         return [float("nan")] * 2
     ends = np.quantile(drawn, [0.025, 0.975]) + exact - replicated[0]
     return [float(end) for end in np.clip(ends, 0, 1)]
+
+
+def share_interval(shares: np.ndarray, parts: int) -> list[float]:
+    """The 95 % interval of a share of images that `parts` parts show, from its replicates (1 + r,).
+
+    Where none or all of them are found, every draw agrees, which says nothing about new parts: the exact binomial
+    bound of as many parts counts. parts: 0 for no such bound.
+    """
+    ends = interval(shares, float(shares[0]))
+    if parts and ends == [0, 0]:
+        return [0.0, 1 - 0.025 ** (1 / parts)]
+    return [0.025 ** (1 / parts), 1.0] if parts and ends == [1, 1] else ends
 
 
 def compare(a: np.ndarray, b: np.ndarray, exact: float) -> PairedDifference:

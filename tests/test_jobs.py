@@ -483,6 +483,15 @@ def test_a_command_has_its_result_though_its_job_is_cleared_at_once(
     assert jobs.run_here(workspace, kind(lambda progress: {"made": 1}), "Mine", {}) == {"made": 1}
 
 
+def test_a_worker_goes_on_though_its_job_is_cleared_at_once(
+    workspace: Workspace, kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "forget_old", lambda db: db.execute("delete from jobs"))
+    job = jobs.submit(workspace, kind(lambda progress: {"made": 1}), "Mine", {})
+    ended = jobs.run_next(workspace)
+    assert ended is not None and ended.id == job.id and jobs.listed(workspace) == []
+
+
 def test_a_waiting_command_can_be_cancelled_from_elsewhere(workspace: Workspace, kind: Any) -> None:
     running = files(workspace, "Long", 1000, 0.05)
     with process(workspace):

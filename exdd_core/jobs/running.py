@@ -141,7 +141,8 @@ def wait_again(workspace: Workspace) -> None:
 
 
 def run_next(workspace: Workspace, draining: threading.Event | None = None) -> Job | None:
-    """Run the first queued job in this thread, and return it once it has ended. Workers call this in a loop.
+    """Run the first queued job in this thread, and return it once it has ended (as it was before where its row was
+    cleared at once). Workers call this in a loop.
 
     draining: once it is set, the job stops at its next step and is queued again.
 
@@ -159,7 +160,9 @@ def run_next(workspace: Workspace, draining: threading.Event | None = None) -> J
             with suppress(Exception):  # the table has its sentence, and the log the rest
                 _run(workspace, job, Progress(), draining)
     device.trim()
-    return get(workspace, job.id)
+    with suppress(BadInput):  # once it has ended, it may be cleared from the list at any time
+        job = get(workspace, job.id)
+    return job
 
 
 def _make_room(workspace: Workspace) -> None:

@@ -106,7 +106,7 @@ def test_coco_regions(tmp_path: Path) -> None:
     np.testing.assert_array_equal(masks[1], filled())
     np.testing.assert_array_equal(masks[2], filled())
     np.testing.assert_array_equal(masks[3], filled(0, 0, 40, 20))
-    assert "1 region on 1 image (images/3.png) is boxes, not outlines" in told(found)
+    assert "1 region on 1 image (images/3.png) is boxed, not outlined" in told(found)
     assert not problems(found)
     assert {record.split for record in found.records} == {"train", "test"}
 
@@ -310,7 +310,7 @@ def test_annotations_beside_images_of_plain_folders(tmp_path: Path) -> None:
     for n in (2, 3, 4):
         np.testing.assert_array_equal(mask_of(found, records[f"defect/{n}.png"]), filled())
     assert found.mask_of(records["defect/5.png"]) is None
-    assert "3 regions on 3 images" in told(found) and "boxes, not outlines" in told(found)
+    assert "3 regions on 3 images" in told(found) and "boxed, not outlined" in told(found)
 
 
 # --- YOLO -----------------------------------------------------------------------------------------------------
@@ -424,7 +424,7 @@ def test_voc(tmp_path: Path) -> None:
     np.testing.assert_array_equal(mask_of(found, records["JPEGImages/0.jpg"]), filled())
     np.testing.assert_array_equal(mask_of(found, records["JPEGImages/2.jpg"]), filled(0, 0, 32, 24))
     assert records["JPEGImages/2.jpg"].defect_type == "pit"
-    assert "boxes, not outlines" in told(found) and "val counts as training." in told(found)
+    assert "boxed, not outlined" in told(found) and "val counts as training." in told(found)
     for part in ("has no box", "declares entities", "5.jpg", "masks of single objects"):
         assert part in problems(found)
 

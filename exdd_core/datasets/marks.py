@@ -162,13 +162,13 @@ class Marks:
         boxes = [name for name, own in self.outlines.items() for outline in own if outline.kind == "box"]
         if boxes:
             lines.append(
-                f"{_regions(boxes)} {_are(boxes)} boxes, not outlines: filled, including the good "
+                f"{_regions(boxes)} {_are(boxes)} boxed, not outlined: filled, including the good "
                 "surface inside."
             )
         thin = [name for name, own in self.outlines.items() for outline in own if outline.kind == "line"]
         if thin:
             lines.append(
-                f"{_regions(thin)} {_are(thin)} lines or points without a width: drawn with "
+                f"{_regions(thin)} {_are(thin)} without a width (a line or a point): drawn with "
                 f"1/{LINE_SHARE} of the image's longer side as their width, at least {LINE_LEAST} pixels."
             )
         outside = [name for name, own in self.outlines.items() for outline in own if beyond(outline)]

@@ -273,7 +273,11 @@ def sweep(page: Page, workspace: Workspace) -> None:
     page.get_by_label("New name").fill(longest)
     page.keyboard.press("Enter")
     page.locator(".ev-run[aria-selected=true] b", has_text=longest).wait_for()
-    page.locator(".ev-title", has_text=f"{longest}: demo").wait_for()
+    named = page.locator(".ev-title", has_text=f"{longest}: demo")
+    named.wait_for()
+    for width in (933, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert (box := named.bounding_box()) and box["height"] <= 48  # in two lines at most
     run = newest(workspace, "sweep")
     page.screenshot(path=SCREENSHOTS / "evaluate-renamed.png")
     page.click(".ev-delete")

@@ -375,7 +375,6 @@ def test_a_mark_scores_the_list_again_and_says_what_it_changed(
         page.keyboard.press("u")
         until(page, lambda: page.locator(".vw-marks").inner_text() == "")
         until(page, lambda: page.locator(".vw-filters").inner_text() == chips)
-        more_like_this(page, own)
 
 
 @pytest.mark.slow
@@ -441,43 +440,6 @@ def rows_of(workspace: Workspace, dataset: str) -> int:
     bank = workspace.active_bank(dataset)
     positive = load_detector(workspace, bank.id).positive if bank else None
     return len(positive) if positive else 0
-
-
-def more_like_this(page: Page, own: Workspace) -> None:
-    """From a missed defect to ten painted candidates like it, curated by the recommendation: at most 6 clicks."""
-    page.keyboard.press("m")
-    page.locator(".vw-usetruth").click()
-    page.locator(".vw-keep:enabled").click()
-    page.locator(".vw-like.main-button").wait_for(timeout=SLOW)
-    clicks: list[str] = []
-
-    def click(selector: str) -> None:
-        clicks.append(selector)
-        page.locator(selector).click()
-
-    shoot(page, "inspect-more-like-this")
-    click(".vw-like.main-button")
-    said(page, "Loaded the mask of")
-    type_of = own.image(chosen(own)[0]).defect_type
-    assert page.input_value(".st-type") == type_of and page.locator(".st-vary").is_checked()
-    assert type_of in page.input_value(".st-prompt")
-    page.locator(".st-queue", has_text="Queue 10").wait_for()
-    shoot(page, "studio-more-like-this")
-    click(".st-queue")
-    until(page, lambda: candidates.count(own) == 10)
-    page.locator(".next-do", has_text="Decide").wait_for(timeout=SLOW)
-    click(".next-do")
-    ready(page)
-    click("[data-bulk=recommended]")
-    sheet = page.locator(".st-dialog .st-sheet")
-    sheet.locator("h2", has_text=re.compile("Accept|Nothing is recommended")).wait_for(timeout=SLOW)
-    shoot(page, "curate-more-like-this")
-    confirm = sheet.locator(".cu-confirm")
-    if confirm.count():  # none may be recommended, which is an answer too
-        click(".cu-confirm")
-        said(page, "Accepted")
-    assert len(clicks) <= 6
-    assert {made.mask_spec["file"] for made in candidates.listed(own)} != {""}
 
 
 def test_a_search_spends_its_paintings_on_what_proves_useful(

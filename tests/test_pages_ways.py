@@ -7,18 +7,25 @@ from __future__ import annotations
 
 import re
 import shutil
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from exdd_core import jobs
 from exdd_core.images import read_mask
 from exdd_core.workspace import Workspace, candidates, thresholds
-from tests.browser import look_at, ready, said, scored, sentence, serving, until, visit, visiting
+from tests.browser import SLOW, look_at, ready, said, scored, sentence, serving, until, visit, visiting
 from tests.sizes import everywhere
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+
+def visitor(browser: Browser) -> AbstractContextManager[Page]:
+    """Somebody who goes on while a page still asks its server, which Gradio calls an error."""
+    return visiting(browser, 1400, 900, errors=False)
 
 
 def known_as(page: Page, name: str) -> None:
@@ -35,8 +42,8 @@ def test_an_inspectors_way(browser: Browser, real_data: Path, tmp_path: Path) ->
         shutil.copy(file, tmp_path / "line 3")
     several = blowholes[:: len(blowholes) // 6][:6]
     own = Workspace.create(tmp_path / "workspace", backbone="efficientnet_lite0")
-    with serving(own) as address, visiting(browser, 1400, 900) as page:
-        page.set_default_timeout(20000)
+    with serving(own) as address, visitor(browser) as page:
+        page.set_default_timeout(SLOW)
         known_as(page, "Anna")
         visit(page, f"{address}data")
         everywhere(page, "way-inspector-1-nothing", "#import-look")
@@ -155,3 +162,112 @@ def more_like_this(page: Page, own: Workspace) -> None:
         page.keyboard.press("Escape")
     assert len(clicks) <= 6
     assert {made.mask_spec["file"] for made in candidates.listed(own)} != {""}
+
+
+def test_a_prompt_engineers_way(browser: Browser, demo_workspace: Workspace, tmp_path: Path) -> None:
+    """Alternatives, masks, a draft, a comparison kept, a search by measured effect, decisions by key, a rebuild."""
+    shutil.copytree(demo_workspace.path, tmp_path / "workspace")
+    own = Workspace.open(tmp_path / "workspace")
+    with serving(own) as address, visitor(browser) as page:
+        page.set_default_timeout(SLOW)
+        known_as(page, "Ben")
+        page.goto(f"{address}studio")
+        page.locator(".studio.st-ready").wait_for()
+        page.click("[data-kind=generated]")
+        page.fill(".st-prompt", "{deep dark|faint} scratch")
+        page.locator(".st-expanded summary", has_text="2 prompts").wait_for()
+        everywhere(page, "way-prompt-1-studio", ".st-queue")
+        page.click(".st-preview")
+        page.locator(".st-seen", has_text="new to the positive bank").wait_for()
+        everywhere(page, "way-prompt-2-draft", ".st-preview")
+
+        page.click(".st-compare")
+        page.select_option(".st-axis-x", "strength")
+        page.fill(".st-values-strength", "0.2, 2")
+        page.fill(".st-spent", "6")
+        everywhere(page, "way-prompt-3-axes", ".st-startsearch")
+        page.click(".st-startcompare")
+        page.locator(".st-cell:not([disabled]) img").nth(1).wait_for()
+        everywhere(page, "way-prompt-4-comparison", ".st-queue")
+        page.get_by_role("button", name="Keep all").click()
+        said(page, "Kept 2 drafts")
+        page.click(".st-compare")
+        page.click(".st-startsearch")
+        said(page, "Searching with 6 candidates")
+        (job,) = (one for one in jobs.listed(own) if one.title.startswith("Search "))
+        until(page, lambda: jobs.get(own, job.id).state == "done")
+        page.locator(".st-job").wait_for(state="detached")
+        everywhere(page, "way-prompt-5-searched", ".st-queue")
+
+        waiting = candidates.count(own, status="pending")
+        page.get_by_role("navigation", name="Pages").get_by_role("link", name="Curate").click()
+        ready(page)
+        page.locator(".cu-about", has_text="held-out").first.wait_for()
+        everywhere(page, "way-prompt-6-curate", ".cu-accept", phone=True)
+        page.keyboard.press("a")
+        said(page, "Accepted 1 candidate")
+        page.keyboard.press("r")
+        page.keyboard.press("1")
+        said(page, "Rejected 1 candidate")
+        until(page, lambda: candidates.count(own, status="pending") == waiting - 2)
+
+        page.get_by_role("navigation", name="Pages").get_by_role("link", name="Banks").click()
+        page.get_by_label("Real and accepted painted ones").and_(page.locator(":checked")).wait_for()
+        page.locator("#build-start").click()
+        sentence(page, "Built v2 in")
+        everywhere(page, "way-prompt-7-rebuilt", "#build-start")
+    assert own.bank().summary["positive_rows"] > own.bank("v1").summary["positive_rows"]
+
+
+def test_a_vision_engineers_way(browser: Browser, demo_dataset: Path, tmp_path: Path) -> None:
+    """A data set with masks, a bank, Table 1, its report, a threshold, and two versions on one picture."""
+    own = Workspace.create(tmp_path / "workspace", backbone="efficientnet_lite0")
+    with serving(own) as address, visitor(browser) as page:
+        page.set_default_timeout(SLOW)
+        known_as(page, "Eva")
+        visit(page, f"{address}data")
+        look_at(page, demo_dataset)
+        page.get_by_role("button", name="Import 24 images").click()
+        sentence(page, "Imported 24 images")
+        everywhere(page, "way-vision-1-data", ".next-do")
+        page.locator(".next-do", has_text="Build one").click()
+        page.locator("#build-start").click()
+        sentence(page, "Built v1 in")
+
+        page.get_by_role("link", name="Evaluate", exact=True).click()
+        page.locator("[name=rate]").wait_for()
+        everywhere(page, "way-vision-2-evaluate", ".ev-start")
+        page.fill("[name=rate]", "40 %")
+        page.click(".ev-start")
+        page.locator(".ev-run[aria-selected=true]", has_text="Table 1").wait_for(timeout=3 * SLOW)
+        page.locator(".ms-switch [data-method=exdd_base]").wait_for()
+        everywhere(page, "way-vision-3-table", ".ms-handle")
+        page.locator(".ms-switch [data-method=exdd_base]").click()
+        page.locator(".ms-handle").press("End")
+        everywhere(page, "way-vision-4-threshold", ".ms-use")
+        page.click(".ms-use")
+        said(page, "now has the threshold")
+        with page.expect_download() as download:
+            page.locator(".ev-report").first.click()
+        download.value.save_as(tmp_path / "report.html")
+        assert "Measure it again" in (tmp_path / "report.html").read_text("utf-8")
+
+        page.get_by_role("link", name="Banks", exact=True).click()
+        page.get_by_label("None: normal images only, as PatchCore").check()
+        page.locator("#build-start").click()
+        sentence(page, "Built v")
+        assert not own.bank().summary[
+            "positive_rows"
+        ]  # what was chosen, however soon after the page had opened
+        thresholds.choose(own, own.bank().id, thresholds.Choice(value=500, way="hand", who="Eva"))
+        page.reload()
+        score = page.locator("#verdicts [data-act=score]")
+        score.first.wait_for()
+        while left := score.count():
+            score.first.click()
+            page.wait_for_function(
+                f"document.querySelectorAll('#verdicts [data-act=score]').length < {left}", timeout=SLOW
+            )
+        page.locator(".changed button").first.click()
+        page.locator(".both img").nth(1).wait_for()
+        everywhere(page, "way-vision-5-one-picture", ".changed button")

@@ -66,6 +66,7 @@ class Builder:
                 value=next(iter(POSITIVES)),
                 label="Defects to learn from",
                 info="Patches on a defect, according to its mask.",
+                interactive=False,  # until it is known whether there are accepted paintings, as for the button
             )
             self.likeness = gr.Radio(
                 list(LIKENESS),
@@ -169,7 +170,7 @@ class Builder:
         active = self.workspace.active_dataset()
         painted = active is not None and candidates.count(self.workspace, active.name, "accepted") > 0
         return {
-            self.positives: list(POSITIVES)[1 if painted else 0],
+            self.positives: gr.update(value=list(POSITIVES)[1 if painted else 0], interactive=True),
             self.dataset: gr.update(choices=names, value=active.name if active else None),
             self.size: str(active.size) if active else "",
             self.aspect: active.size.keep_aspect if active else False,

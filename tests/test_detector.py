@@ -152,6 +152,13 @@ def test_verdict_calibration_and_reason_agree(exdd: Detector) -> None:
         assert match is not None and f"spot in {match.image}" in inspection.reason
 
 
+def test_an_image_in_no_data_set_is_called_by_its_name(backbone: Backbone) -> None:
+    """Where the server stores an uploaded image is nobody's business, and nothing that one can read."""
+    uploaded = replace(defect(0), id="file:/srv/exdd/cache/uploads/3f1a/part #3.png#1796029613152381584")
+    inspection = Detector(backbone, SMALL).fit(NORMALS, [uploaded]).score([scratched(2000)[0]])[0]
+    assert "spot in part #3.png" in inspection.reason and "/srv" not in inspection.reason
+
+
 def test_thresholds_leave_the_asked_share_of_held_out_normals_above(backbone: Backbone) -> None:
     spread = Detector(backbone, replace(SMALL, false_alarm_rate=0.3)).fit(NORMALS, DEFECTS)
     strict = Detector(backbone, SMALL).fit(NORMALS, DEFECTS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,12 @@ class Match:
     column: int
     grid: tuple[int, int]
     size: Size
+
+    @property
+    def name(self) -> str:
+        """The image's id for people: of a file that is in no data set, "file:PATH#TIME", the file's name alone."""
+        path = self.image.removeprefix("file:")
+        return self.image if path == self.image else PurePath(path.rpartition("#")[0]).name
 
     def box(self, shape: tuple[int, int]) -> tuple[int, int, int, int]:
         """(x0, y0, x1, y1) in pixels of its image, whose height and width are `shape`."""
@@ -261,7 +268,7 @@ class Inspection:
         place = f"the patch at x {x}, y {y} is {'as close to' if usual else 'farther from'} normal surface "
         place += "as usual" if usual else "than usual"
         if matches.positive is not None:
-            known = f"{matches.positive.defect_type or 'defect'} in {matches.positive.image}"
+            known = f"{matches.positive.defect_type or 'defect'} in {matches.positive.name}"
             if matches.negative.distance > matches.positive.distance:
                 place += f" and nearer to the {known} than to normal surface"
             else:

@@ -51,14 +51,12 @@ export function tallyWords({ found, defects, alarms, normals, above, all }) {
 }
 
 /**
- * How many images of a list are not scored, of which nothing is known; "" where all are.
+ * How many images of a list are not scored, of which nothing is known; "" where all are. Short, as it stands in two
+ * lines beside the filters, in a window of 933 pixels too.
  * @param {number} all
  * @param {Dot[]} dots
  */
-export const unscoredWords = (all, dots) =>
-  all > dots.length
-    ? ` ${all - dots.length} of ${all} images ${all === 1 ? "is" : "are"} not scored and not counted.`
-    : "";
+export const unscoredWords = (all, dots) => (all > dots.length ? ` ${all - dots.length} not scored.` : "");
 
 /** Images from which on one says something of all of them. */
 const SEVERAL = 3;

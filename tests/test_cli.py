@@ -135,6 +135,7 @@ def test_a_source_or_workspace_that_cannot_be_leaves_nothing_behind(demo_dataset
         (["evaluate", "--max-real-parts", "3"], "--max-real-parts requires --folds"),
         (["synthesize", "--prompt", "pits"], "import one first"),
         (["synthesize", "--count", "0"], "'0' is not a whole number from 1"),
+        (["users", "key", "zoe", "--days", "9999999"], "'9999999' is not a whole number from 1 to 36500"),
         (["synthesize", "--engine", "magic"], "import one first"),
         (["prompts", "forget"], "forget"),
         (["prompts", "export"], "required: FILE"),

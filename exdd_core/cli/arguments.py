@@ -92,10 +92,10 @@ def model_size(options: argparse.Namespace) -> Size | None:
     return Size.parse(options.size, options.keep_aspect) if options.size else None
 
 
-def at_least(lowest: int) -> Any:
+def at_least(lowest: int, highest: int = LARGEST) -> Any:
     def parse(text: str) -> int:
-        if not text.strip().removeprefix("-").isdecimal() or not lowest <= int(text) <= LARGEST:
-            raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from {lowest} to {LARGEST}")
+        if not text.strip().removeprefix("-").isdecimal() or not lowest <= int(text) <= highest:
+            raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from {lowest} to {highest}")
         return int(text)
 
     return parse

@@ -92,7 +92,7 @@ def key_options(add: Add) -> None:
     _name(add)
     add(
         "--days",
-        type=at_least(1),
+        type=at_least(1, 36_500),
         default=365,
         metavar="N",
         help="number of days until the key expires (default: 365)",

@@ -21,8 +21,8 @@ HALF = 0.5 - 1e-6
 
 
 def counted(roi: np.ndarray | None, size: Size) -> Region | None:
-    """What counts of images at a model's size: the region of interest, bool (H, W), or all of an image without its
-    letterbox. None where everything counts."""
+    """Return the region that counts in a model's input: the region of interest `roi`, bool (H, W), or with letterboxes
+    the whole image without its border. None where the whole input counts."""
     if roi is None and size.keep_aspect:
         return Region(np.ones((1, 1), bool))
     return None if roi is None else Region(roi)
@@ -101,7 +101,8 @@ class Region:
 
 
 def _of_image(size: Size, shape: tuple[int, int]) -> np.ndarray:
-    """1 where an image of `shape` lies in the model's input, 0 in its letterbox, float32 (size.height, size.width)."""
+    """Mark the pixels of the model's input that an image of `shape` fills with 1, and its letterbox with 0: float32
+    (size.height, size.width)."""
     left, top, width, height = frame(size, shape)
     result = np.zeros((size.height, size.width), np.float32)
     result[top : top + height, left : left + width] = 1
@@ -109,8 +110,8 @@ def _of_image(size: Size, shape: tuple[int, int]) -> np.ndarray:
 
 
 def filled(size: Size, grid: tuple[int, int], shape: tuple[int, int]) -> np.ndarray:
-    """The patches that an image of `shape` (H, W) fills by half or more, bool (h, w); those that it fills most where it
-    is so narrow that it fills none by half."""
+    """Find the patches that an image of `shape` (H, W) fills by half or more, bool (h, w). An image that is too narrow
+    for that gets the patches that it fills most."""
     left, top, width, height = frame(size, shape)
     share = np.outer(_filled(grid[0], size.height, top, height), _filled(grid[1], size.width, left, width))
     return share >= min(HALF, share.max())
@@ -124,6 +125,7 @@ def _filled(steps: int, side: int, start: int, length: int) -> np.ndarray:
 
 
 def _nearest(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find the patches that `Region.nearest` returns; those outside a rectangle without searching."""
     rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
     if inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all():  # a rectangle, as in a letterbox
         row, column = np.indices(inside.shape)

@@ -21,10 +21,18 @@ from exdd_core.detector.backbones import Backbone
 from exdd_core.detector.bank import BankImage
 from exdd_core.detector.change import examine, marks
 from exdd_core.detector.examples import DefectImage, Marked, TrainingImage
+from exdd_core.detector.fitted import unfitted
 from exdd_core.detector.scoring import features
 from exdd_core.detector.summary import knows, notes
 from exdd_core.errors import BadInput
-from exdd_core.evaluation import aupro, compute_metrics, cross_validate, evaluate_split, resampling
+from exdd_core.evaluation import (
+    aupro,
+    compute_metrics,
+    cross_validate,
+    evaluate_methods,
+    evaluate_split,
+    resampling,
+)
 from exdd_core.evaluation.effect import Validation
 from exdd_core.evaluation.part_curves import contributions
 from exdd_core.images import Size
@@ -149,6 +157,10 @@ def test_the_border_of_a_letterbox_is_in_no_bank_and_never_judged(backbone: Back
         assert found.inside is not None and np.array_equal(found.inside, filled(size, (8, 8), shape))
         assert found.score == pytest.approx(found.patch_scores[found.inside].max())
     assert "roi" not in notes(detector.fitted)
+    former = Detector.of(unfitted(backbone, replace(SMALL, size=size))).fit(normals)  # as it was before
+    assert set(former.negative.position[:, 0].tolist()) > {2, 3, 4, 5}
+    with pytest.raises(BadInput, match="Build versions again that still count the border of letterboxes"):
+        evaluate_methods({"now": detector, "before": former}, [])
 
 
 def test_a_patch_counts_from_a_half_on() -> None:

@@ -104,7 +104,8 @@ def _region(workspace: Workspace, version: BankVersion) -> str:
     region = detector.region
     if region is not None and not region.is_whole:
         return f"{percent(region.mask.mean())} of an image ({region.digest})"
-    bordered = region is None and detector.settings.size.keep_aspect  # built before 30 November 2026
+    # Versions that were built before letterboxes were left out have no region.
+    bordered = region is None and detector.settings.size.keep_aspect
     return "all of an image and the border of its letterbox" if bordered else "all of an image"
 
 

@@ -226,7 +226,7 @@ def covered(mask: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
 def inside(
     region: Region, size: Size, grid: tuple[int, int], shape: tuple[int, int] | None = None
 ) -> np.ndarray:
-    """Which patches of an image lie in the region by half or more: bool (h, w).
+    """Find the patches of an image that lie in the region by half or more, bool (h, w); see `filled` for whole images.
 
     shape: (H, W) of the image; None for the image that the region was drawn on. Raises BadInput where no
     patch does.

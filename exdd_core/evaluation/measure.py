@@ -7,7 +7,7 @@ image.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NotRequired
@@ -96,7 +96,7 @@ def evaluate_methods(
     if any(reading_of(d, rows) != reading_of(first, rows) for d in detectors.values()):
         raise BadInput(
             "These bank versions read images differently; compare versions with the same backbone, size, "
-            "bit depth and region of interest."
+            f"bit depth and region of interest.{_bordered(detectors.values())}"
         )
     rows, left_out = without_outside(rows, first.region)
     require_measurable(rows, rate)
@@ -119,6 +119,12 @@ def evaluate_methods(
         "masks": read.masked,
         "notes": [*left_out, *unknown, *read.notes, *told["notes"]],
     }
+
+
+def _bordered(detectors: Iterable[Detector]) -> str:
+    """What to do with versions that were built before the border of letterboxes was left out; "" where none was."""
+    old = any(one.settings.size.keep_aspect and one.region is None for one in detectors)
+    return " Build versions again that still count the border of letterboxes." if old else ""
 
 
 def _searched_once(detectors: Mapping[str, Detector]) -> list[tuple[Detector, dict[str, str]]]:

@@ -10,6 +10,8 @@ import numpy as np
 
 from exdd_core.errors import BadInput
 
+HELD = 2
+
 
 def tripled(shared: int, item: int) -> int:
     """Refuses 13."""
@@ -24,6 +26,15 @@ def slow(folder: str, item: int) -> np.ndarray:
         file.write(f"{os.getpid()}\n")
     time.sleep(0.5)
     return drawn(item)
+
+
+def held(folder: str, item: int) -> np.ndarray:
+    """As `slow`, but whoever begins the item HELD first works on it until somebody kills that worker."""
+    first = not (Path(folder) / f"item{item}").exists()
+    found = slow(folder, item)
+    while item == HELD and first:
+        time.sleep(0.5)
+    return found
 
 
 def drawn(item: int) -> np.ndarray:

@@ -25,7 +25,7 @@ from exdd_core.progress import Progress
 from exdd_core.synthesis.orders import Order
 from exdd_core.workspace import Workspace, candidates, runs
 from tests import plates
-from tests.cluster_tasks import drawn, slow, tripled
+from tests.cluster_tasks import HELD, drawn, held, slow, tripled
 
 ROOT = Path(__file__).resolve().parent.parent
 # A raylet that is gone counts as lost after 3 s; one that is slow to answer has 30.
@@ -48,9 +48,8 @@ class Machines:
     cluster: Any
     second: Any
 
-    def workers(self, of_any: bool = False) -> dict[int, str]:
-        """The workers of the second raylet, or of both: what Ray calls each while it works or waits."""
-        nodes = [self.cluster.head_node, self.second] if of_any else [self.second]
+    def workers(self, *nodes: Any) -> dict[int, str]:
+        """The workers of these raylets: what Ray calls each while it works or waits."""
         raylets = [psutil.Process(node.all_processes["raylet"][0].process.pid) for node in nodes]
         titles = {child.pid: _title(child) for raylet in raylets for child in raylet.children(recursive=True)}
         return {pid: title for pid, title in titles.items() if title in (WORKING, "ray::IDLE")}
@@ -58,18 +57,18 @@ class Machines:
     def warm(self, folder: Path) -> None:
         """Give out tasks until the second raylet has a worker."""
         end = time.monotonic() + PATIENCE
-        while not self.workers():
+        while not self.workers(self.second):
             assert time.monotonic() < end, "the second raylet has no worker"
             list(cluster.map_tasks(slow, str(folder), range(4), Progress()))
 
-    def lose_worker(self, of_any: bool = False) -> int:
-        """Kill a worker of the second raylet, or of any, in the middle of a task; its process number."""
+    def lose_worker(self) -> None:
+        """Kill any worker in the middle of a task."""
         end = time.monotonic() + PATIENCE
-        while not (found := [pid for pid, title in self.workers(of_any).items() if title == WORKING]):
+        raylets = self.cluster.head_node, self.second
+        while not (found := [pid for pid, title in self.workers(*raylets).items() if title == WORKING]):
             assert time.monotonic() < end, "no task came to a worker"
             time.sleep(0.01)
         os.kill(found[0], signal.SIGKILL)
-        return found[0]
 
     def lose_second(self) -> None:
         """Kill the second raylet, and what it runs."""
@@ -161,20 +160,28 @@ def test_a_backbone_and_a_bank_travel_without_what_belongs_to_a_process() -> Non
 # --- two raylets ------------------------------------------------------------------------------------------------------
 
 
+def begun_by(file: Path) -> int:
+    """The process that began an item first, as soon as it has."""
+    end = time.monotonic() + PATIENCE
+    while not (file.exists() and file.read_text().endswith("\n")):
+        assert time.monotonic() < end, "no task came to a worker"
+        time.sleep(0.01)
+    return int(file.read_text().split()[0])
+
+
 @pytest.mark.slow
 def test_a_lost_worker_and_a_lost_machine_lose_no_task(machines: Machines, tmp_path: Path) -> None:
     (tmp_path / "before").mkdir()
     machines.warm(tmp_path / "before")
     found: list[np.ndarray] = []
-    killed = 0
-    for result in cluster.map_tasks(slow, str(tmp_path), range(12), Progress()):
+    for result in cluster.map_tasks(held, str(tmp_path), range(12), Progress()):
         found.append(result)
         if len(found) == 1:
-            killed = machines.lose_worker()
+            os.kill(begun_by(tmp_path / f"item{HELD}"), signal.SIGKILL)
         if len(found) == 6:
             machines.lose_second()
-    tries = [(tmp_path / f"item{item}").read_text().split() for item in range(12)]
-    assert any(str(killed) in pids[:-1] for pids in tries)  # what it had begun was done again elsewhere
+    first, *others = (tmp_path / f"item{HELD}").read_text().split()
+    assert others and first not in others  # what it had begun was done again elsewhere
     assert len(found) == 12 and all(np.array_equal(one, drawn(item)) for item, one in enumerate(found))
     machines.add_second()
 
@@ -211,7 +218,7 @@ def test_an_evaluation_that_loses_a_worker_and_a_machine_is_the_same_to_the_last
 ) -> None:
     monkeypatch.setenv("EXDD_CACHE_GB", "0")
     workspace = Workspace.open(plates.build(tmp_path / "workspace"))
-    killer = threading.Thread(target=machines.lose_worker, kwargs={"of_any": True})
+    killer = threading.Thread(target=machines.lose_worker)
     lost: list[str] = []
     seen: list[tuple[str, int, int]] = []
 

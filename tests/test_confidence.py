@@ -114,6 +114,11 @@ def test_a_method_against_itself_and_against_a_better_one() -> None:
     same = compare(weak["image_auroc"], weak["image_auroc"], 0.0)
     assert (same.difference, same.low, same.high, same.p) == (0, 0, 0, 1)
     gain = strong["image_auroc"][0] - weak["image_auroc"][0]
+    # Most draws of two methods agree but for rounding.
+    draws = np.random.default_rng(0).integers(0, 3, 400) / 3
+    other = np.where(np.arange(400) % 40, draws, draws - 0.1)
+    for rounding in (0.0, 1e-17, 3e-17, -2e-16):
+        assert compare(draws + 1 / 3, other + 1 / 3, draws[0] - other[0] + rounding).p == 1.0
     better = compare(strong["image_auroc"], weak["image_auroc"], gain)
     assert better.low > 0 and better.p < 0.05 and better.low <= better.difference <= better.high
     worse = compare(weak["image_auroc"], strong["image_auroc"], -gain)

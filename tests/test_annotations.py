@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 from pycocotools import mask as pycoco
 
 from exdd_core.datasets import Choices, GroupRule, look, require_normal
@@ -685,3 +685,95 @@ def test_damaged_run_lengths_are_never_drawn(text: str) -> None:
         return
     outline = Outline("runs", (HEIGHT, WIDTH), runs=runs)
     assert fault(outline) or sum(map(int, runs.split())) == HEIGHT * WIDTH
+
+
+# --- what tools leave to chance -------------------------------------------------------------------------------
+
+
+def test_an_empty_line_in_a_list_of_classes_is_a_class(tmp_path: Path) -> None:
+    """Tools count the lines, so a list without it would give every later class the name of the next one."""
+    pictures(tmp_path / "images", "0.png", "1.png", "2.png")
+    for number, cls in enumerate((2, 1, 1.5)):
+        write(tmp_path / "labels" / f"{number}.txt", f"{cls} 0.5 0.5 0.2 0.2")
+    write(tmp_path / "classes.txt", "scratch\r\n\r\ndent\r\n")
+    records, found = seen(tmp_path, "yolo")
+    assert [r.defect_type for r in found.records] == ["dent", "class 1", "defect"]
+    assert (
+        "a line that is not a class with its points" in problems(found) and not records["images/2.png"].mask
+    )
+
+
+def test_coco_categories_of_one_id_are_refused_and_unknown_ones_told(tmp_path: Path) -> None:
+    pictures(tmp_path, "0.png", "1.png")
+    content = coco(["0.png", "1.png"], [{"image_id": 0, "bbox": [1, 1, 5, 5], "category_id": 7}])
+    write(tmp_path / "a.json", content)
+    _, found = seen(tmp_path, "coco")
+    assert "a.json: 1 annotation is of no category that it lists" in problems(found)
+    write(tmp_path / "a.json", {**content, "categories": [{"id": 7, "name": "a"}, {"id": 7, "name": "b"}]})
+    with pytest.raises(BadInput, match="two categories the same id 7"):
+        look(tmp_path)
+
+
+@pytest.mark.parametrize("points", [[[1, 2, 3], [4, 5, 6]], [1, 2, 3, 4, 5, 6]])
+def test_label_studio_points_are_not_taken_apart(tmp_path: Path, points: list) -> None:
+    pictures(tmp_path, "0.png", "1.png")
+    region = result("polygonlabels", {"points": points})
+    write(tmp_path / "a.json", [{"data": {"image": "0.png"}, "annotations": [{"result": [region]}]}])
+    _, found = seen(tmp_path, "label_studio")
+    assert "that cannot be read" in problems(found) and not found.records[0].outlines
+
+
+@pytest.mark.parametrize("corner", [[-3, 8], [50, 8], [10, 40]])
+def test_labelme_mask_beyond_its_image_is_told(tmp_path: Path, corner: list[int]) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(np.ones((12, 20), np.uint8)).save(stream, "PNG")
+    pictures(tmp_path, "0.png", "1.png")
+    one = shape("mask", [[*corner], [99, 99]], mask=base64.b64encode(stream.getvalue()).decode())
+    write(tmp_path / "0.json", labelme("0.png", one, imageWidth=WIDTH, imageHeight=HEIGHT))
+    _, found = seen(tmp_path, "labelme")
+    assert "a shape (mask) that cannot be read" in problems(found) and found.records[0].label == DEFECT
+
+
+def exif_picture(path: Path, stored: np.ndarray, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(stored).save(path, exif=exif)
+
+
+@pytest.mark.parametrize("orientation", [2, 3, 4, 5, 6, 7, 8])
+@pytest.mark.parametrize("told_size", [True, False])
+@pytest.mark.parametrize("drawn_on", ["stored", "upright"])
+def test_outlines_follow_the_rotation_of_their_image(
+    tmp_path: Path, orientation: int, told_size: bool, drawn_on: str
+) -> None:
+    """By the stated size, or where that fits both ways, by the pixels."""
+    noise = np.random.default_rng(0).integers(100, 120, (HEIGHT, WIDTH), dtype=np.uint8)
+    stored = np.where(filled(40, 6, 60, 16), 250, noise).astype(np.uint8)
+    exif_picture(tmp_path / "0.png", stored, orientation)
+    exif_picture(tmp_path / "1.png", noise, orientation)
+    upright = np.array(ImageOps.exif_transpose(Image.open(tmp_path / "0.png")))
+    seen_on = stored if drawn_on == "stored" else upright
+    rows, columns = np.nonzero(seen_on > 200)
+    box = [int(columns.min()), int(rows.min()), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1]
+    size = {"width": seen_on.shape[1], "height": seen_on.shape[0]} if told_size else {}
+    write(tmp_path / "a.json", coco(["0.png", "1.png"], [{"image_id": 0, "bbox": box}], **size))
+    _, found = seen(tmp_path, "coco")
+    np.testing.assert_array_equal(mask_of(found, found.records[0]), upright > 200)
+    assert ("not rotated like their images" in problems(found)) == (drawn_on == "stored")
+
+
+def test_the_own_xml_of_cvat_is_named(tmp_path: Path) -> None:
+    pictures(tmp_path, "0.png", "1.png")
+    write(
+        tmp_path / "annotations.xml",
+        '<?xml version="1.0"?>\n<annotations><version>1.1</version></annotations>',
+    )
+    with pytest.raises(
+        BadInput, match=r"annotations\.xml is CVAT's own XML, which is not read; export it as COCO"
+    ):
+        require_normal(look(tmp_path)[1], tmp_path)
+    for name in ("0.png", "1.png"):
+        (tmp_path / "good").mkdir(exist_ok=True)
+        (tmp_path / name).rename(tmp_path / "good" / name)
+    assert "annotations.xml is CVAT's own XML" in problems(look(tmp_path)[1])

@@ -42,7 +42,7 @@ def annotations_of(tree: Tree) -> Annotations:
     yolo.add_all(tree, marks, only_sure=True)
     outlines = {image: tuple(dict.fromkeys(own)) for image, own in marks.outlines.items() if own}
     problems = [*marks.all_problems(), *(f"{why}." for why in marks.left.values())]
-    problems += _damaged(tree, marks.used)
+    problems += [*_damaged(tree, marks.used), *voc.not_read(tree)]
     return Annotations(outlines, frozenset(marks.used), marks.all_notes(), problems)
 
 

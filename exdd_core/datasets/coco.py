@@ -95,7 +95,11 @@ class _File:
         self.annotations: list[_Annotation] = self._table(content, "annotations")
         has_categories = bool(content.get("categories"))
         categories: list[_Category] = self._table(content, "categories") if has_categories else []
-        self.labels = {_key(row.get("id")): str(row.get("name", "")) for row in categories}
+        self.labels: dict[str, str] = {}
+        for row in categories:
+            id, label = _key(row.get("id")), str(row.get("name", ""))
+            if self.labels.setdefault(id, label) != label:
+                raise BadInput(f"{name} gives two categories the same id {id}; {AGAIN}.")
 
     def put_into(self, marks: Marks, finder: Finder) -> int:
         """Add all annotations of the file to `marks`; returns how many images it lists, existing or not."""
@@ -115,11 +119,12 @@ class _File:
                 continue
             marks.listed(image, self._side())
             found[id] = (image, stated_size(row.get("width"), row.get("height")))
-        strangers = 0
+        strangers = unnamed = 0
         for annotation in self.annotations:
             id = _key(annotation.get("image_id"))
             if id in found:
                 self._add(annotation, *found[id], marks)
+                unnamed += bool(self.labels) and _key(annotation.get("category_id")) not in self.labels
             elif id not in ids:
                 strangers += 1
         if strangers:
@@ -127,6 +132,11 @@ class _File:
                 f"{self.name}: {strangers} "
                 f"{'annotation belongs' if strangers == 1 else 'annotations belong'} to no image that it "
                 "lists."
+            )
+        if unnamed:
+            marks.problems.append(
+                f"{self.name}: {unnamed} {'annotation is' if unnamed == 1 else 'annotations are'} of no category that "
+                "it lists, so the type of the defect is not known."
             )
         return len(self.images)
 

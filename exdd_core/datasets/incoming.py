@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from exdd_core import images
-from exdd_core.datasets.mask_pixels import like_a_mask, mask_fit
+from exdd_core.datasets.mask_pixels import CLEARLY, LEAST_FIT, like_a_mask, mask_fit
 from exdd_core.datasets.record import natural_key
 from exdd_core.datasets.tree import Tree
 from exdd_core.depth import Depth
@@ -23,7 +23,6 @@ from exdd_core.sentences import listed
 
 LEAST_SHARE = 1e-4  # a smaller share is called "less than 0.01 %"
 BORDER = 0.9  # an inverted mask marks at least this share of its image's border
-LEAST_FIT, CLEARLY = 0.5, 2.0  # `mask_fit` of a turned mask, and its ratio to that of the mask as it is
 INVERTED_FROM = 0.3  # an inverted mask marks more than this share of its image
 
 

@@ -203,7 +203,9 @@ def _outlines(value: Mapping[str, Any], result: _Result, label: str) -> Iterator
             raise ValueError("a brush needs the size of its image")
         yield runs_of(_brush(value["rle"], *size), label)
     elif "points" in value:
-        points = np.array(value["points"], np.float64).reshape(-1, 2)
+        points = np.array(value["points"], np.float64)
+        if points.shape[1:] != (2,):
+            raise ValueError("points without an x and a y")
         yield Outline("polygon", tuple((points / 100).ravel().tolist()), label, share=True, size=size)
     elif "width" in value and "height" in value:
         x, y, wide, high = (float(value[key]) for key in ("x", "y", "width", "height"))

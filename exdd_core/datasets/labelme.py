@@ -124,7 +124,7 @@ def _mask(points: list[tuple[float, float]], text: str, size: tuple[int, int] | 
         raise ValueError("no picture") from error
     left, top = (round(value) for value in points[0])
     mask = np.zeros(size[::-1], bool)
-    part = mask[max(0, top) :, max(0, left) :]
-    inner = inner[max(0, -top) :, max(0, -left) :][: part.shape[0], : part.shape[1]]
-    part[: inner.shape[0], : inner.shape[1]] = inner
+    if min(left, top) < 0 or top + inner.shape[0] > size[1] or left + inner.shape[1] > size[0]:
+        raise ValueError("beyond the image")
+    mask[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
     return runs_of(mask)

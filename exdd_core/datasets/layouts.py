@@ -161,7 +161,7 @@ def _unknown(root: Path, tree: Tree, questions: Sequence[Question] = ()) -> BadI
         f"{root} does not have a known layout: put normal images in good/ and images with a defect in "
         "defect/, or say what its folders contain with --role FOLDER=normal, =defect, =mask or =none. "
         f"The folders are: {names}{more}. Layouts: "
-        f"{'; '.join(module.TITLE for module in LAYOUTS.values())}."
+        f"{'; '.join(module.TITLE for module in LAYOUTS.values())}. {' '.join(voc.not_read(tree))}".rstrip()
     )
 
 

@@ -26,6 +26,7 @@ from exdd_core.progress import Progress
 BACK = {6: 8, 8: 6}
 # Bytes a pixel: a compressed picture of two levels takes less, so larger files are not decoded to find masks.
 DENSE = 0.15
+LEAST_FIT, CLEARLY = 0.5, 2.0  # `mask_fit` of a turned mask, and its ratio to that of the mask as it is
 TWO_LEVELS = 0.98  # share of the pixels of a mask that are its darkest or its brightest value
 
 
@@ -107,8 +108,28 @@ def mask_of(tree: Tree, record: Record, rule: MaskRule) -> np.ndarray | None:
         images.require_mask(values, name)
         parts.append(images.of_shape(rule.marks(_upright(tree, record, name, values)), (height, width), name))
     if record.outlines:
-        parts.append(outlines.draw(record.outlines, (height, width), record.path))
+        parts.append(_drawn(tree, record, (height, width))[0])
     return np.logical_or.reduce(parts)
+
+
+def _drawn(tree: Tree, record: Record, shape: tuple[int, int]) -> tuple[np.ndarray, bool]:
+    """A record's outlines on its upright image of `shape` (H, W), as bool (H, W), and whether they are of the image as
+    it is stored.
+
+    Some tools apply the EXIF orientation of an image and some do not. The size that they state decides, and where it
+    does not, the pixels: those of the image as it is stored must fit clearly better.
+    """
+    turn = images.exif_orientation(tree.path(record.path), record.path)
+    stored = shape[::-1] if turn >= 5 else shape
+    if turn == 1 or not outlines.may_be_of(record.outlines, stored):
+        return outlines.draw(record.outlines, shape, record.path), False
+    other = images.turned(outlines.draw(record.outlines, stored, record.path), turn)
+    if not outlines.may_be_of(record.outlines, shape):
+        return other, True
+    own = outlines.draw(record.outlines, shape, record.path)
+    picture = images.read_image(tree.path(record.path), record.path)
+    fits = mask_fit(picture, other) > max(LEAST_FIT, CLEARLY * mask_fit(picture, own))
+    return (other, True) if fits else (own, False)
 
 
 def _upright(tree: Tree, record: Record, name: str, values: np.ndarray) -> np.ndarray:
@@ -130,6 +151,13 @@ def _turns(tree: Tree, record: Record, name: str) -> tuple[int, int]:
 def turn_of(tree: Tree, record: Record) -> str:
     """How a record's mask was turned to fit its image, in words; "" if its own EXIF orientation was
     applied."""
+    if record.outlines:
+        with suppress(BadInput):
+            width, height = images.probe(tree.path(record.path), record.path)
+            if _drawn(tree, record, (height, width))[1]:
+                return (
+                    f"the outlines of {record.path} are of the image as it is stored and are rotated with it"
+                )
     for name in record.masks:
         with suppress(BadInput):
             turn, own = _turns(tree, record, name)

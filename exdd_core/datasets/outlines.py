@@ -88,6 +88,11 @@ def fault(outline: Outline) -> str:
     return "" if points else "has no points"
 
 
+def may_be_of(outlines: Sequence[Outline], shape: tuple[int, int]) -> bool:
+    """Whether outlines can be of an image of `shape` (H, W), by the sizes that their files state."""
+    return all(size in (None, shape[::-1]) for size in map(_size_of, outlines))
+
+
 def beyond(outline: Outline) -> bool:
     """Whether an outline exceeds its image by more than a pixel or, for shares, a hundredth.
 

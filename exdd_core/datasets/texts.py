@@ -63,9 +63,10 @@ def read_yaml(path: Path, name: str) -> Any:
         raise BadInput(f"{name} cannot be read as YAML; {AGAIN}.") from None
 
 
-def read_lines(path: Path, name: str) -> list[str]:
-    """The lines of a text file that are not empty. Raises `BadInput`."""
-    return [line.strip() for line in _decoded(_bytes(path, name)).splitlines() if line.strip()]
+def read_lines(path: Path, name: str, keep_empty: bool = False) -> list[str]:
+    """The lines of a text file, those that are empty only where they count. Raises `BadInput`."""
+    lines = [line.strip() for line in _decoded(_bytes(path, name)).splitlines()]
+    return [line for line in lines if line or keep_empty]
 
 
 def json_format(path: Path) -> str:

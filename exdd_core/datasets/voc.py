@@ -95,12 +95,25 @@ def _files(tree: Tree) -> list[str]:
     return [name for name in tree.files if name.lower().endswith(".xml") and _is_voc(tree, name)]
 
 
+def not_read(tree: Tree) -> list[str]:
+    """A sentence about each file of CVAT's own XML."""
+    return [
+        f"{name} is CVAT's own XML, which is not read; export it as COCO or Pascal VOC from CVAT."
+        for name in tree.files
+        if name.lower().endswith(".xml") and _begins_with(tree, name, rb"<annotations[\s>/]")
+    ]
+
+
 def _is_voc(tree: Tree, name: str) -> bool:
+    return _begins_with(tree, name, rb"<annotation[\s>/]")
+
+
+def _begins_with(tree: Tree, name: str, element: bytes) -> bool:
     if not files.is_regular(tree.path(name)):
         return False
     try:
         with tree.path(name).open("rb") as file:
-            return re.search(rb"<annotation[\s>/]", file.read(HEAD)) is not None
+            return re.search(element, file.read(HEAD)) is not None
     except OSError:
         return False
 

@@ -184,7 +184,7 @@ def _names(tree: Tree, marks: Marks) -> dict[int, str]:
     for name in tree.files:
         if base(name).lower() in TABLES:
             marks.used.add(name)
-            return dict(enumerate(read_lines(tree.path(name), name)))
+            return dict(enumerate(read_lines(tree.path(name), name, keep_empty=True)))
     return {}
 
 
@@ -209,11 +209,11 @@ def _lists(tree: Tree) -> dict[str, str]:
 
 def _add(line: str, image: str, names: dict[int, str], keypoints: bool, marks: Marks) -> None:
     numbers = _numbers(line)
-    if numbers is None or len(numbers) < 5 or not 0 <= numbers[0] < MOST_CLASSES:
+    if numbers is None or len(numbers) < 5 or not 0 <= numbers[0] < MOST_CLASSES or numbers[0] % 1:
         marks.cannot_draw(image, "is a line that is not a class with its points")
         return
     number, points = int(numbers[0]), numbers[1:]
-    label = names.get(number, f"class {number}")
+    label = names.get(number) or f"class {number}"
     if any(abs(value) > LARGEST_SHARE for value in points if math.isfinite(value)):
         marks.cannot_draw(image, "has points that are not fractions of the image, 0 to 1", label)
         return

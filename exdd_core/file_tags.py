@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 ORIENTATION, PHOTOMETRIC, PLANES = 0x0112, 0x0106, 0x011C
+DNG_VERSION = 0xC612  # of the raw files of cameras
 LARGEST = 1 << 20  # bytes of EXIF data that are read
 MOST = 100_000  # pieces of a file that are looked at; a PNG file of 256 MB has some 30,000
 _NUMBERS = {1: "B", 3: "H", 4: "I", 16: "Q"}  # kinds of whole numbers in TIFF, as `struct` names them
@@ -39,9 +40,9 @@ def orientation(stream: BinaryIO) -> int:
     return 1
 
 
-def tag(stream: BinaryIO, wanted: int) -> int:
-    """The value of a tag of one whole number in the first directory of a TIFF file, or of EXIF data; 1 where it lacks
-    or is damaged."""
+def tag(stream: BinaryIO, wanted: int, lacking: int = 1) -> int:
+    """The value of a tag of one whole number in the first directory of a TIFF file, or of EXIF data; `lacking` where it
+    lacks or is damaged."""
     try:
         stream.seek(0)
         head = stream.read(16)
@@ -57,7 +58,7 @@ def tag(stream: BinaryIO, wanted: int) -> int:
                 return struct.unpack_from(f"{order}{_NUMBERS[kind]}", value)[0]
     except (struct.error, KeyError, OSError, OverflowError, ValueError):
         pass  # malformed tags do not make the pixels unreadable
-    return 1
+    return lacking
 
 
 def _segments(stream: BinaryIO) -> Iterator[tuple[bytes, int]]:

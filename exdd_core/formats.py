@@ -16,6 +16,7 @@ SUFFIXES = (
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp"),
     *(".pgm", ".ppm", ".pnm", ".pbm"),
 )
+RAW = "raw camera"
 # Formats of pictures that are reported and not read: name of the format -> suffixes.
 OTHER_SUFFIXES = {
     "GIF": (".gif",),
@@ -28,7 +29,7 @@ OTHER_SUFFIXES = {
     "OpenEXR": (".exr",),
     "Radiance": (".hdr",),
     "FITS": (".fits", ".fit"),
-    "raw camera": (".raw", ".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".raf"),
+    RAW: (".raw", ".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".raf"),
     "Targa": (".tga",),
     "SVG": (".svg",),
     "icon": (".ico",),
@@ -63,12 +64,14 @@ def picture_format(path: Path) -> str:
     picture.
 
     The content decides. If it has no known signature, as in a damaged file, the suffix decides, and decoding
-    reports the damage; any suffix of `SUFFIXES` then counts as PNG.
+    reports the damage; any suffix of `SUFFIXES` then counts as PNG. Raw files of many cameras are TIFF files whose
+    first page is a small preview, so there the suffix decides as well.
     """
-    kind = format_of(_head(path))
+    kind, suffix = format_of(_head(path)), path.suffix.lower()
+    if kind == "TIFF" and _BY_SUFFIX.get(suffix) == RAW:
+        return RAW
     if kind:
         return kind
-    suffix = path.suffix.lower()
     return "PNG" if suffix in SUFFIXES else _BY_SUFFIX.get(suffix, "")
 
 

@@ -115,6 +115,10 @@ def values_of(source: Source, label: str) -> np.ndarray:
         width, height = struct.unpack(">II", content[16:24])
         require_size(width, height, label)
     meant = file_tags.tag(io.BytesIO(content), file_tags.PHOTOMETRIC) if kind == "TIFF" else None
+    if kind == "TIFF" and file_tags.tag(io.BytesIO(content), file_tags.DNG_VERSION, lacking=0):
+        raise BadInput(
+            f"{label} is a raw camera file, of which only a small preview could be read; develop it to PNG or TIFF."
+        )
     if meant in LAB:
         raise BadInput(f"{label} has L*a*b* colours; save it in greyscale or RGB.")
     if kind == "PPM":

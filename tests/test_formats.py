@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from exdd_core import formats
+from exdd_core.errors import BadInput
 from exdd_core.formats import is_image, is_system_file, may_be_picture, picture_format
+from exdd_core.images import read_image
 
 
 def encoded(format: str) -> bytes:
@@ -62,3 +64,16 @@ def test_any_bytes_are_sorted(content: bytes) -> None:
 @pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db", "@eaDir", "__MACOSX", "._a.png", "desktop.ini"])
 def test_what_systems_leave_is_known(name: str) -> None:
     assert is_system_file(name) and not is_system_file("thumbs.png")
+
+
+def test_raw_camera_files_are_not_read_as_their_preview(tmp_path: Path) -> None:
+    """Such files are TIFF files whose first page is a small preview."""
+    for name in ("a.dng", "a.NEF", "a.arw"):
+        (tmp_path / name).write_bytes(encoded("TIFF"))
+        assert picture_format(tmp_path / name) == "raw camera" and not is_image(tmp_path / name)
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[0xC612] = b"\x01\x04\x00\x00"
+    tags.tagtype[0xC612] = 1
+    Image.fromarray(np.full((20, 20), 90, np.uint8)).save(tmp_path / "renamed.tif", tiffinfo=tags)
+    with pytest.raises(BadInput, match="renamed.tif is a raw camera file, of which only a small preview"):
+        read_image(tmp_path / "renamed.tif", "renamed.tif")

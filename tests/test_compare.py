@@ -42,6 +42,8 @@ def test_a_comparison_names_what_each_holds_alone(workspace):
     ids = pending(workspace)[:2]
     build_bank(workspace, negative_ratio=0.1, activate=False)
     curation.accept(workspace, ids, "Anna")
+    few = build_bank(workspace, negative_ratio=1e-300, activate=False)
+    assert "The negative bank has only 1 row, so most normal surface looks unlike it" in few.summary["note"]
     found = compare.compare(workspace, "v1", "v2")
     held = set(load_detector(workspace, "v1").positive.rows_by_image())
     assert set(found.only[0]["positive"]) == held & set(ids) != set()
@@ -75,6 +77,8 @@ def test_a_measurement_is_of_its_version_and_says_how_much_has_changed_since(wor
     found = compare.measured(workspace)[workspace.bank("v1").id]
     assert found.metrics["image_auroc"] == run.result["methods"]["exdd"]["image_auroc"]
     assert (found.run, found.changes) == ("first", 0)
+    evaluation.evaluate(workspace, EvaluateSpec(bank="v1", fusion="patchcore"), Progress(), "otherwise")
+    assert compare.measured(workspace)[run.bank].run == "first"  # the other says nothing about how it judges
     curation.accept(workspace, pending(workspace)[:2], "Anna")
     assert compare.measured(workspace)[run.bank].changes == 2
     assert compare.changes(workspace, run.bank) == 2

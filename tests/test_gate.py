@@ -138,6 +138,17 @@ def test_a_figure_below_the_interval_holds_a_version_back(
     assert gate._fallen(demo_workspace, other, active) == [
         "image ap is 0.7900, below the interval of v1, 0.8000 to 1.0000"
     ]
+    # Where all draws agree, they say nothing about other parts: the interval of the other version counts.
+    sure: RunResult = {"intervals": {"exdd": dict.fromkeys(figures, [1.0, 1.0])}}
+    unsure: RunResult = {
+        "intervals": {"exdd": {**dict.fromkeys(figures, [0.9, 1.0]), "image_ap": [0.6, 0.9]}}
+    }
+    both = {"run": replace(run, result=sure), "run2": replace(run, result=unsure)}
+    monkeypatch.setattr(runs, "get", lambda workspace, id: both[id])
+    assert [line[:18] for line in gate._fallen(demo_workspace, other, active)] == ["image ap is 0.7900"]
+    nothing: RunResult = {"intervals": {"exdd": dict.fromkeys(figures, [None, None])}}  # type: ignore[list-item]
+    both["run"] = replace(run, result=nothing)
+    assert not gate._fallen(demo_workspace, other, active)
     row = held_row(other, Gate("v9", [], ["<image ap> is low"]))
     assert 'data-act="anyway" data-id="other"' in row and "<li>&lt;image ap&gt; is low</li>" in row
     fallen = Gate("v9", [], ["image ap is low"])

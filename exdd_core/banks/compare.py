@@ -38,12 +38,14 @@ class Side:
 
 @dataclass(frozen=True)
 class Measured:
-    """The last measurement of a version on the test split. changes: how often its banks have changed since."""
+    """The last measurement of a version on the test split. changes: how often its banks have changed since. method:
+    what the run calls the version."""
 
     run: str
     metrics: dict[str, float | None]  # of METRICS
     images: int
     changes: int
+    method: str = "exdd"
 
 
 @dataclass(frozen=True)
@@ -114,16 +116,22 @@ def _images(bank: Bank | None) -> set[str]:
 
 
 def measured(workspace: Workspace) -> dict[str, Measured]:
-    """The last measurement of every version that was measured on the test split of its data set, by its id."""
+    """The last measurement of every version that was measured on the test split of its data set with its own fusion, by
+    its id."""
     found: dict[str, Measured] = {}
+    versions = {version.id: version for version in workspace.banks()}
     for run in runs.listed(workspace):
         for bank, method, last in _versions_of(run):
-            own = run.result.get("methods", {}).get(method)
-            if bank in found or own is None or not isinstance(last, int):
+            own, version = run.result.get("methods", {}).get(method), versions.get(bank)
+            if bank in found or own is None or version is None or not isinstance(last, int):
+                continue
+            if run.result.get("dataset", version.dataset) != version.dataset:
+                continue
+            if run.kind == "evaluate" and run.spec.get("fusion") not in (None, version.summary.get("fusion")):
                 continue
             metrics = {name: own.get(name) for name in METRICS}
             found[bank] = Measured(
-                run.id, metrics, run.result.get("images", 0), changes(workspace, bank, last)
+                run.id, metrics, run.result.get("images", 0), changes(workspace, bank, last), method
             )
     return found
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from exdd_core.detector import Inspection
     from exdd_core.workspace import BankVersion, Workspace
 
+SAME = 1e-9  # figures that differ by less are equal
 SAID = {"missed": "a missed defect", "false_alarm": "a false alarm"}
 
 
@@ -172,10 +173,19 @@ def _fallen(workspace: Workspace, version: BankVersion, active: BankVersion) -> 
     own, other = measured.get(version.id), measured.get(active.id)
     if own is None or other is None:
         return []
-    intervals = runs.get(workspace, other.run).result.get("intervals", {}).get("exdd", {})
-    return [
-        f"{name.replace('_', ' ')} is {value:.4f}, below the interval of {active.name}, "
-        f"{intervals[name][0]:.4f} to {intervals[name][1]:.4f}"
-        for name, value in own.metrics.items()
-        if value is not None and name in intervals and value < intervals[name][0]
-    ]
+    now, before = (
+        runs.get(workspace, one.run).result.get("intervals", {}).get(one.method, {}) for one in (own, other)
+    )
+    fallen = []
+    for name, value in own.metrics.items():
+        low, high = before.get(name) or (None, None)
+        if value is None or low is None or high is None:
+            continue
+        # An interval without a width means that all draws agree, which says nothing about other parts; then the
+        # version's own interval counts.
+        highest = value if high - low > SAME else max(value, (now.get(name) or [value] * 2)[1] or value)
+        if highest < low - SAME:
+            fallen.append(
+                f"{name.replace('_', ' ')} is {value:.4f}, below the interval of {active.name}, {low:.4f} to {high:.4f}"
+            )
+    return fallen

@@ -11,6 +11,8 @@ from exdd_core.detector.examples import EMPTY, OUTSIDE, SMALL
 from exdd_core.detector.fitted import Fitted
 from exdd_core.sentences import count, listed
 
+FEW_ROWS = 3  # of a negative bank, below which it says little about normal surface
+
 
 class Summary(TypedDict, total=False):
     """Counts and names.
@@ -98,5 +100,10 @@ def notes(fitted: Fitted, larger: str = "") -> list[str]:
         said.insert(
             0,
             "No defect teaches the positive bank, so this version only compares with normal surface (PatchCore).",
+        )
+    if (rows := len(fitted.banks.negative)) < FEW_ROWS:
+        said.append(
+            f"The negative bank has only {count(rows, 'row')}, so most normal surface looks unlike it; keep a larger "
+            "share of the normal patches."
         )
     return said

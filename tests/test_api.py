@@ -236,6 +236,8 @@ def test_gradio_client_does_what_the_docs_show(
         ("/score", {"files": [{"path": str(workspace.path / "workspace.db")}]}, "was not uploaded here"),
         ("/score", {"files": []}, "This call needs a file; send at least one"),
         ("/build", {"asked": None}, '"asked" is not valid; send an object with its fields'),
+        ("/build", {"asked": {"fusion": "nonsense"}}, "There is no fusion named 'nonsense'"),
+        ("/build", {"asked": {"backbone": "nonsense"}}, "There is no backbone named 'nonsense'"),
         ("/list_jobs", {"active": "perhaps"}, '"active" is not valid'),
     ):
         with pytest.raises(AppError, match=said):

@@ -65,6 +65,15 @@ class BankOptions(DetectorOptions):
 
         return str(Size.parse(size)) if size else None
 
+    @field_validator("backbone")
+    @classmethod
+    def _check_backbone(cls, name: str | None) -> str | None:
+        from exdd_core.detector import backbones
+
+        if name and name != "auto":
+            backbones.choose(name)
+        return name
+
     def size_on(self, info: DatasetInfo) -> Size:
         """The size of the model's input on a data set, which gives what is left out here."""
         from exdd_core.geometry import Size
@@ -116,6 +125,15 @@ class BuildOptions(BankOptions):
         settings = super().settings_on(info, backbone)
         rate = self.false_alarm_rate
         return settings if rate is None else dataclasses.replace(settings, false_alarm_rate=rate)
+
+    @field_validator("fusion")
+    @classmethod
+    def _check_fusion(cls, name: str | None) -> str | None:
+        from exdd_core.detector import fusion
+
+        if name and name != "auto":
+            fusion.by_name(name)
+        return name
 
     @field_validator("positives")
     @classmethod

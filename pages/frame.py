@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,7 @@ JOBS_HTML = (Path(__file__).resolve().parent.parent / "assets" / "jobs.html").re
 
 # By workspace, data set and stamp: the state of the database with which that stamp was right.
 _LOOKED: dict[tuple[str, str, str], unchanged.State] = {}
+_LOOKING = threading.Lock()  # several visitors look at once
 
 
 @contextmanager
@@ -110,9 +112,10 @@ def _looked(workspace: Workspace, asked: Look) -> Answer:
     if asked.stamp != stamp:
         return {"stamp": stamp, **shown}
     if state is not None:
-        while len(_LOOKED) >= TABS:
-            _LOOKED.pop(next(iter(_LOOKED)), None)
-        _LOOKED[known] = state
+        with _LOOKING:
+            while len(_LOOKED) >= TABS:
+                del _LOOKED[next(iter(_LOOKED))]
+            _LOOKED[known] = state
     return {"stamp": stamp}
 
 

@@ -23,6 +23,15 @@ def test_report_names_every_subject_and_fits_json():
     assert len(doctor.lines(report)) == 7
 
 
+def test_faiss_that_does_not_answer_is_told(monkeypatch):
+    def hangs(command, *, timeout, **others):
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setattr(doctor.subprocess, "run", hangs)
+    monkeypatch.setattr(doctor, "_faiss", doctor._faiss.__wrapped__)
+    assert "faiss:     did not answer within 60 seconds" in doctor.lines(doctor.report())
+
+
 def test_report_of_a_workspace_says_where_the_weights_came_from(tmp_path):
     workspace = Workspace.create(tmp_path / "w", backbone="efficientnet_lite0")
     report = doctor.report(workspace)

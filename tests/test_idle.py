@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -54,6 +55,24 @@ def test_gradio_still_has_what_is_set() -> None:
     from gradio.queueing import Queue
 
     assert {"sleep_when_free", "progress_update_sleep_when_free"} <= set(Queue.__init__.__code__.co_names)
+
+
+def test_many_visitors_may_look_at_once(tmp_path: Path) -> None:
+    schema.write(tmp_path / "workspace.db", {"backbone": "efficientnet_lite0"})
+    workspace = Workspace.open(tmp_path)
+
+    for file in tmp_path.glob("workspace.db*"):
+        os.utime(file, (1.0, 1.0))
+
+    def look(visitor: int) -> None:
+        for number in range(40):
+            with context.working_on(f"{visitor}-{number}"):
+                stamp = str(frame.look(workspace, frame.Look())["stamp"])
+                assert frame.look(workspace, frame.Look(stamp=stamp))["stamp"] == stamp
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(look, range(8)))
+    assert len(frame._LOOKED) <= frame.TABS
 
 
 def test_the_header_reads_nothing_where_the_database_is_as_it_was(

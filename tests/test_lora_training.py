@@ -177,6 +177,15 @@ def test_stopped_and_resumed_is_the_same_bit_for_bit(taught: Taught, tiny_sdxl: 
         assert torch.equal(a["exp_avg"], b["exp_avg"]) and torch.equal(a["exp_avg_sq"], b["exp_avg_sq"])
 
 
+@pytest.mark.parametrize("kept", [0, 10, 2000])
+def test_a_damaged_checkpoint_begins_the_training_again(
+    taught: Taught, tiny_sdxl: Path, tmp_path: Path, kept: int
+) -> None:
+    content = (taught.file.parent / "checkpoint.pt").read_bytes()
+    (tmp_path / "checkpoint.pt").write_bytes(content[:kept])
+    assert teach(tiny_sdxl, lesson(), QUICK, tmp_path, Progress()).losses == taught.losses
+
+
 def test_the_engine_paints_with_what_was_taught(taught: Taught, tiny_sdxl: Path) -> None:
     assert any(
         value.abs().max() > 0

@@ -9,9 +9,11 @@ weights. Knows models, crops and one folder. Does not know data sets, workspaces
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, TypedDict, cast
 
 import numpy as np
@@ -221,15 +223,32 @@ class Training:
             torch.save(kept, place)
 
     def _go_on(self) -> None:
-        """Restore the last checkpoint, where there is one of the same training."""
+        """Restore the last checkpoint, where there is one of the same training; begin again where it is damaged."""
         try:
             found = torch.load(self.folder / CHECKPOINT, map_location="cpu", weights_only=True)
             kept = cast(_Checkpoint, found)
-            if kept["made_for"] == self.made_for:
-                self.learner.restore(kept["learner"])
-                self.losses, self.at_once = kept["losses"], kept["at_once"]
+            same = kept["made_for"] == self.made_for
+            losses, at_once = kept["losses"], kept["at_once"]
         except FileNotFoundError:
             return
+        except (
+            OSError,
+            EOFError,
+            LookupError,
+            RuntimeError,
+            TypeError,
+            ValueError,
+            UnpicklingError,
+        ) as error:
+            logging.getLogger(__name__).warning(
+                "%s is damaged (%s), so the training begins again.",
+                self.folder / CHECKPOINT,
+                type(error).__name__,
+            )
+            return
+        if same:
+            self.learner.restore(kept["learner"])
+            self.losses, self.at_once = losses, at_once
 
     # --- samples --------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ASK_FAISS = (
     "import faiss; print(faiss.__version__, faiss.get_num_gpus() if hasattr(faiss, 'get_num_gpus') else 0)"
 )
+FAISS_SECONDS = 60  # in which faiss must answer
 LIBRARIES = (
     "torch",
     "torchvision",
@@ -46,7 +47,8 @@ LIBRARIES = (
 
 
 class Faiss(TypedDict):
-    """The device that faiss searches on. version: None where faiss cannot be imported."""
+    """The device that faiss searches on. version: None where faiss cannot be imported; device is then "none", or
+    "unknown" where it did not answer in time."""
 
     version: str | None
     device: str
@@ -149,6 +151,8 @@ def _banks(workspace: Workspace | None) -> list[str]:
 
 
 def _search(faiss: Faiss) -> str:
+    if faiss["device"] == "unknown":
+        return f"did not answer within {FAISS_SECONDS} seconds"
     if faiss["version"] is None:
         return "cannot be imported, so PyTorch does the searches"
     return f"{faiss['version']}, searches on the {faiss['device']}"
@@ -157,7 +161,11 @@ def _search(faiss: Faiss) -> str:
 @functools.cache
 def _faiss() -> Faiss:
     """The state of faiss, from a separate process: importing it here before torch would load the wrong OpenMP."""
-    asked = subprocess.run([sys.executable, "-c", ASK_FAISS], capture_output=True, text=True, timeout=60)
+    ask = [sys.executable, "-c", ASK_FAISS]
+    try:
+        asked = subprocess.run(ask, capture_output=True, text=True, timeout=FAISS_SECONDS)
+    except subprocess.TimeoutExpired:  # on a busy machine, or with a driver that hangs
+        return {"version": None, "device": "unknown", "gpus": 0}
     if asked.returncode:
         return {"version": None, "device": "none", "gpus": 0}
     version, gpus = asked.stdout.split()[-2:]

@@ -215,9 +215,10 @@ def holding(page: Page, function: str) -> Iterator[list[Route]]:
     page.unroute("**/component_server**", hold)
 
 
-def shoot(page: Page, name: str) -> None:
+def shoot(shown: Page | Locator, name: str, **options: Any) -> None:
+    """Keep a picture for people to look at: a JPEG, as to write a PNG takes four times as long."""
     SCREENSHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
+    shown.screenshot(path=SCREENSHOTS / f"{name}.jpg", quality=85, animations="disabled", **options)
 
 
 # --- Data, Banks and the frame around every page ----------------------------------------------------------------

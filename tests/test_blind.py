@@ -19,7 +19,7 @@ from exdd_core.synthesis.orders import Order
 from exdd_core.workspace import Workspace, candidates
 from pages.curate import blind as page_of, likeness, questions, state
 from pages.questions import Question
-from tests.browser import SCREENSHOTS, SIDEWAYS, SLOW, serving, until, visiting
+from tests.browser import SIDEWAYS, SLOW, serving, shoot, until, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -206,13 +206,13 @@ def test_both_are_used_on_a_phone_and_nothing_moves(browser: Browser, workspace:
         until(page, lambda: jobs.listed(workspace, active=True) != [])
         jobs.run_next(workspace)
         page.locator(".cu-likegroup h3", has_text="Procedural, scratch").wait_for()
-        page.screenshot(path=SCREENSHOTS / "curate-likeness.png")
+        shoot(page, "curate-likeness")
         page.keyboard.press("Escape")
         page.click(".cu-blind")
         page.locator(".cu-begin:focus").wait_for()
         page.keyboard.press("Enter")
         page.locator(".cu-crop[src^=data]").wait_for()
-        page.screenshot(path=SCREENSHOTS / "curate-blind.png")
+        shoot(page, "curate-blind")
         (test,) = blind.listed(workspace, "demo")
         assert not any(one.id in page.locator(".st-dialog").inner_html() for one in test.shown)
         page.keyboard.press("p")
@@ -224,7 +224,7 @@ def test_both_are_used_on_a_phone_and_nothing_moves(browser: Browser, workspace:
             page.get_by_text(f"Picture {number} of {len(test.shown)}").wait_for()
             page.click(".cu-say-real" if number % 2 else ".cu-say-painted")
         page.locator(".cu-likegroup dt", has_text="Procedural, scratch").wait_for()
-        page.screenshot(path=SCREENSHOTS / "curate-blind-result.png")
+        shoot(page, "curate-blind-result")
         assert page.evaluate(SIDEWAYS) <= 0
         assert page.evaluate("window.moved") < 0.01
         assert all(one.said for one in blind.listed(workspace, "demo")[0].shown)

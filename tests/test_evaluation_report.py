@@ -22,7 +22,7 @@ from exdd_core.workspace import Workspace, runs
 from exdd_core.workspace.imports import import_dataset
 from exdd_core.workspace.runs import Run
 from tests import plates
-from tests.browser import SCREENSHOTS, SIDEWAYS
+from tests.browser import SIDEWAYS, shoot
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Error
@@ -95,7 +95,7 @@ def test_the_report_opens_offline_and_its_threshold_moves(
     )
     page.locator("button[data-method=patchcore]").first.click()
     assert page.locator(".ms-value").inner_text() == "1.00"
-    page.screenshot(path=SCREENSHOTS / "evaluation-report.png", full_page=True)
+    shoot(page, "evaluation-report", full_page=True)
     # Names of 63 characters break within a phone's window, and types within their columns.
     page.set_viewport_size({"width": 390, "height": 844})
     page.reload()

@@ -22,7 +22,7 @@ from exdd_core.synthesis.orders import Order
 from exdd_core.workspace import Workspace, candidates, decisions
 from pages.curate import bulk, candidate, questions, state
 from pages.curate.cards import queue
-from tests.browser import SCREENSHOTS, SLOW, at, positive_rows, ready, said, serving, status, until, visiting
+from tests.browser import SLOW, at, positive_rows, ready, said, serving, shoot, status, until, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
@@ -157,7 +157,7 @@ def test_a_round_with_the_keyboard(browser: Browser, address: str, workspace: Wo
     theme = "dark" if dark else "light"
     rows = positive_rows(workspace)
     with curating(browser, address, dark=dark) as page:
-        page.screenshot(path=SCREENSHOTS / f"curate-{theme}.png")
+        shoot(page, f"curate-{theme}")
         first = at(page)
         stop = page.locator(".cu-card[tabindex='0']")  # one of the Tab key for all cards
         assert stop.count() == 1 < page.locator(".cu-card").count()
@@ -179,7 +179,7 @@ def test_a_round_with_the_keyboard(browser: Browser, address: str, workspace: Wo
         page.locator("[data-reason='too faint']").wait_for()
         toast, reasons = (page.locator(name).bounding_box() for name in (".st-toast", ".cu-reasons"))
         assert toast is None or (reasons and toast["y"] + toast["height"] <= reasons["y"])
-        page.screenshot(path=SCREENSHOTS / f"curate-reasons-{theme}.png")
+        shoot(page, f"curate-reasons-{theme}")
         page.keyboard.press("Shift+5")
         page.locator("[data-reason='too faint'][aria-pressed=true]").wait_for()
         assert page.evaluate(focused) == second
@@ -196,7 +196,7 @@ def test_a_round_with_the_keyboard(browser: Browser, address: str, workspace: Wo
         until(page, lambda: at(page) == third)
         page.locator(".cu-line", has_text=f"2 of {PAINTED} decided · 1 accepted").wait_for()
         page.locator(".cu-lines li", has_text="rejected: too faint").wait_for()
-        page.screenshot(path=SCREENSHOTS / f"curate-history-{theme}.png")
+        shoot(page, f"curate-history-{theme}")
         page.keyboard.press("u")
         until(page, lambda: status(workspace, second) == "pending")
         page.keyboard.press("u")
@@ -224,10 +224,10 @@ def test_an_own_reason_is_offered_no_longer_and_again(
         said(page, '"dusty lens" is no longer offered.')
         page.locator("[data-reason='dusty lens']").wait_for(state="detached")
         assert page.locator("[data-reason='too faint']").is_visible()  # the reasons stay open
-        page.screenshot(path=SCREENSHOTS / "curate-reason-left.png")
+        shoot(page, "curate-reason-left")
         page.locator(".st-toast").get_by_role("button", name="Undo").click()
         page.locator("[data-reason='dusty lens']").wait_for()
-        page.screenshot(path=SCREENSHOTS / "curate-reason-own.png")
+        shoot(page, "curate-reason-own")
         decisions.leave_reason(workspace, "dusty lens")
         assert decisions.usual_reasons(workspace) == []
         assert decisions.history(workspace)[0].reason == ["dusty lens"]
@@ -243,7 +243,7 @@ def test_two_browsers_decide_on_one_queue(browser: Browser, address: str, worksp
         ben.locator(".cu-card", has_text="opened by Anna").click()
         ben.locator(".cu-status", has_text="opened by Anna").wait_for()
         assert ben.locator(".cu-accept").is_disabled() and ben.locator(".cu-reject").is_disabled()
-        ben.screenshot(path=SCREENSHOTS / "curate-open-by.png")
+        shoot(ben, "curate-open-by")
         ben.keyboard.press("a")  # nothing happens
         ben.keyboard.press("s")
         ben.locator(".cu-status .tag").wait_for(state="detached")
@@ -293,13 +293,13 @@ def test_a_filtered_selection_at_once_and_back(browser: Browser, address: str, w
         page.keyboard.press("l")
         page.locator(".cu-lefttag", has_text="too similar to normal surface").wait_for()
         page.locator(".cu-hatched[d^='M']").wait_for(state="attached")
-        page.screenshot(path=SCREENSHOTS / "curate-measures.png")
+        shoot(page, "curate-measures")
         page.locator("[data-filter=prompt]").select_option(label="bright oil stain (3)")
         page.locator(".cu-count", has_text="3").wait_for()
         page.click("[data-bulk=accept]")
         page.locator(".cu-confirm", has_text="Accept 3 candidates").wait_for()
         page.locator(".cu-together", has_text="held-out defects").wait_for(timeout=SLOW)
-        page.screenshot(path=SCREENSHOTS / "curate-bulk.png")
+        shoot(page, "curate-bulk")
         page.click(".cu-confirm")
         said(page, "Accepted 3 candidates")
         assert candidates.count(workspace, status="accepted") == 3
@@ -315,7 +315,7 @@ def test_a_filtered_selection_at_once_and_back(browser: Browser, address: str, w
         )
         page.get_by_label("Leave it out").check()
         page.locator(".cu-confirm", has_text="Accept 3 candidates").wait_for()
-        page.screenshot(path=SCREENSHOTS / "curate-repeats.png")
+        shoot(page, "curate-repeats")
         page.click(".cu-confirm")
         said(page, "Accepted 3 candidates")
         assert page.locator("[data-filter=prompt]").input_value() == "=bright oil stain"
@@ -341,7 +341,7 @@ def test_trim_the_mask_and_name_the_type(browser: Browser, address: str, workspa
         page.mouse.move(middle, box["y"] + 8)
         page.mouse.down()
         page.mouse.move(middle, box["y"] + box["height"] - 8, steps=12)
-        page.screenshot(path=SCREENSHOTS / "curate-trim.png")
+        shoot(page, "curate-trim")
         page.mouse.up()
         page.click(".cu-keep")
         page.locator(".cu-status", has_text="mask trimmed").wait_for()
@@ -375,14 +375,14 @@ def test_without_candidates_there_is_one_way_on(
         page.goto(address + "curate")
         link = page.locator(".st-need a")
         link.wait_for(timeout=SLOW)
-        page.screenshot(path=SCREENSHOTS / "curate-empty.png")
+        shoot(page, "curate-empty")
         assert link.get_attribute("href") == "./studio"
         link.click()
         page.locator(".st-seen", has_text="are new to the positive bank").wait_for(timeout=SLOW)
         page.locator(".st-seen b", has_text="threshold 1").wait_for()  # found or not
         page.keyboard.press("h")
         page.wait_for_function("document.querySelector('.st-heatmap')?.naturalWidth > 0")
-        page.screenshot(path=SCREENSHOTS / "studio-draft.png")
+        shoot(page, "studio-draft")
         page.keyboard.press("g")
         said(page, "it waits on Curate")
         assert status(workspace, draft.id) == "pending"
@@ -440,7 +440,7 @@ def test_a_narrow_window_has_room_for_everything(browser: Browser, address: str)
         page.set_viewport_size({"width": 1024, "height": 700})
         page.click(".cu-sift")
         page.locator(".cu-lights").wait_for()
-        page.screenshot(path=SCREENSHOTS / "curate-narrow.png")
+        shoot(page, "curate-narrow")
         outside = page.evaluate(
             """() => [...document.querySelectorAll('.cu-body > section')].flatMap((section) => {
               const end = section.getBoundingClientRect().right + 5;

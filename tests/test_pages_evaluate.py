@@ -24,7 +24,7 @@ from pages.evaluate.one_run import compare, use_threshold
 from pages.evaluate.questions import Start, Two, Used
 from pages.evaluate.state import Evaluate
 from pages.questions import Question
-from tests.browser import COVERED, SCREENSHOTS, SLOW, scored, serving, visiting
+from tests.browser import COVERED, SLOW, scored, serving, shoot, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -106,7 +106,7 @@ def test_from_nothing_to_a_missed_defect_in_inspect(
         page.locator(".frame-footer").wait_for()  # nothing of this page is on its way any more
         page.get_by_role("link", name="Evaluate", exact=True).click()
         page.locator(".ev-none .main-button", has_text="Measure Table 1").wait_for()
-        page.screenshot(path=SCREENSHOTS / "evaluate-empty.png")
+        shoot(page, "evaluate-empty")
 
         for rate in ("700", "seven", "-1", ""):
             page.fill("[name=rate]", rate)
@@ -116,7 +116,7 @@ def test_from_nothing_to_a_missed_defect_in_inspect(
         refused(page, '"abc" is not a list of counts')
         page.fill("[name=counts]", "0, 4")
         refused(page, "4 synthetic defects are needed, but only 3 are accepted")
-        page.screenshot(path=SCREENSHOTS / "evaluate-refused.png")
+        shoot(page, "evaluate-refused")
         assert runs.listed(workspace) == []
 
         page.click("[data-kind=table1]")
@@ -128,7 +128,7 @@ def test_from_nothing_to_a_missed_defect_in_inspect(
         page.fill("[name=rate]", "40 %")
         page.click(".ev-start")
         page.locator(".ev-job [role=progressbar]").wait_for()
-        page.screenshot(path=SCREENSHOTS / "evaluate-measuring.png")
+        shoot(page, "evaluate-measuring")
         page.locator(".ms-figures").wait_for(timeout=MEASURED)
         run = newest(workspace, "table1")
         assert run.spec["rate"] == 0.4 and list(run.result["methods"]) == [
@@ -151,7 +151,7 @@ def test_from_nothing_to_a_missed_defect_in_inspect(
         assert counted(page) == wrong(run, "patchcore", at) != wrong(run, "patchcore", high)
         page.locator(".ms-handle").press("End")
         assert counted(page)[1] == 0
-        page.screenshot(path=SCREENSHOTS / "evaluate-threshold.png")
+        shoot(page, "evaluate-threshold")
         assert not page.evaluate(COVERED)
         assert page.locator(".ms-use").is_hidden()  # PatchCore judges by no version of its own
         page.evaluate("localStorage.setItem('exdd.who', 'Anna')")
@@ -171,9 +171,9 @@ def test_from_nothing_to_a_missed_defect_in_inspect(
 
         take_files_along(page, workspace, run, tmp_path)
         page.evaluate("scrollTo(0, 0)")
-        page.screenshot(path=SCREENSHOTS / "evaluate-light.png")
+        shoot(page, "evaluate-light")
         page.click("[data-theme-toggle]")
-        page.screenshot(path=SCREENSHOTS / "evaluate-dark.png", full_page=True)
+        shoot(page, "evaluate-dark", full_page=True)
         page.click("[data-theme-toggle]")
 
         page.click(".ev-again")
@@ -235,7 +235,7 @@ def take_files_along(page: Page, workspace: Workspace, run: Run, folder: Path) -
     page.wait_for_function(
         "old => document.querySelector('.ev-sheet').getAttribute('src') !== old", arg=drawn
     )
-    page.locator(".ev-figure").screenshot(path=SCREENSHOTS / "evaluate-figure.png")
+    shoot(page.locator(".ev-figure"), "evaluate-figure")
     expected = figure_two(workspace, run, [most[2], most[1]])
     assert Image.open(saved(".ev-file >> text=PNG")).size == expected.shape[1::-1]
     assert saved(".ev-file >> text=PDF").read_bytes().startswith(b"%PDF")
@@ -256,7 +256,7 @@ def sweep(page: Page, workspace: Workspace) -> None:
     first = page.locator(".ms-sweep tbody tr").first.inner_text()
     assert percent(run, "0", "image_auroc") in first and "93.1" in first
     page.locator(".ms-switch [data-metric=pixel_auroc]").click()
-    page.screenshot(path=SCREENSHOTS / "evaluate-sweep.png")
+    shoot(page, "evaluate-sweep")
     page.select_option(".ev-filters [name=kind]", "sweep")
     assert page.locator(".ev-run").count() == 1 and page.locator(".ev-count").inner_text() == "1 of 3"
     page.select_option(".ev-filters [name=kind]", "")
@@ -279,7 +279,7 @@ def sweep(page: Page, workspace: Workspace) -> None:
         page.set_viewport_size({"width": width, "height": 900})
         assert (box := named.bounding_box()) and box["height"] <= 48  # in two lines at most
     run = newest(workspace, "sweep")
-    page.screenshot(path=SCREENSHOTS / "evaluate-renamed.png")
+    shoot(page, "evaluate-renamed")
     page.click(".ev-delete")
     undo = page.locator(".st-toast", has_text=f"Deleted {longest} of demo").locator("button")
     undo.wait_for()

@@ -28,7 +28,7 @@ from exdd_core.review import COLUMNS
 from exdd_core.workspace import Workspace, dataset_changes, decisions
 from exdd_core.workspace.imports import import_dataset
 from exdd_core.workspace.versions import activate_bank
-from tests.browser import MOVED, SCREENSHOTS, SLOW, chosen, holding, opened, said, scored, serving, visiting
+from tests.browser import MOVED, SLOW, chosen, holding, opened, said, scored, serving, shoot, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -71,9 +71,7 @@ def test_four_equal_panes_on_one_row(
             assert inner["x"] >= outer["x"] and inner["x"] + inner["width"] <= outer["x"] + outer["width"]
             assert inner["y"] >= outer["y"] and inner["y"] + inner["height"] <= outer["y"] + outer["height"]
         assert page.locator(".vw-truthline").count() == 4
-        page.screenshot(
-            path=SCREENSHOTS / f"inspect-{width}-{'dark' if dark else 'light'}.png", full_page=True
-        )
+        shoot(page, f"inspect-{width}-{'dark' if dark else 'light'}", full_page=True)
 
 
 def test_scores_verdicts_bank_and_reasons_are_those_of_the_detector(
@@ -116,7 +114,7 @@ def test_scores_verdicts_bank_and_reasons_are_those_of_the_detector(
         )  # only then it is zoomed to
         moved = str(page.locator(".vw-stage").nth(2).get_attribute("style"))
         assert ("scale(1)" not in moved) == small
-        page.screenshot(path=SCREENSHOTS / "inspect-regions.png", full_page=True)
+        shoot(page, "inspect-regions", full_page=True)
         page.click("[data-values=raw]")
         raw = page.locator(".vw-panes .vw-head").nth(2).inner_text()
         assert raw.split()[-1] == f"{exdd.score:.{1 if abs(exdd.score) >= 100 else 2}f}".replace("-", "−")
@@ -277,7 +275,7 @@ def test_score_all_sort_filter_open_and_find_it_again(
         last = column(1)[-1]
         rows.nth(count - 1).click()
         scored(page, last)
-        page.screenshot(path=SCREENSHOTS / "inspect-table.png", full_page=True)
+        shoot(page, "inspect-table", full_page=True)
         page.click("[data-filter=normal]")
         assert set(column(2)) == {"normal"} and rows.count() == len(chosen(workspace, "normal"))
         normals = rows.count()  # the image that is open is one of those that are shown
@@ -365,7 +363,7 @@ def test_uploads_and_a_folder_with_a_file_that_is_no_image(
         scored(page, "a.png")
         page.keyboard.press("ArrowRight")
         page.locator(".vw-cover", has_text="b.png is damaged").wait_for(timeout=SLOW)
-        page.screenshot(path=SCREENSHOTS / "inspect-unreadable.png", full_page=True)
+        shoot(page, "inspect-unreadable", full_page=True)
         page.keyboard.press("ArrowLeft")
         scored(page, "a.png")
         assert page.locator(".vw-cover").count() == 0
@@ -408,7 +406,7 @@ def test_scoring_can_be_cancelled_and_keeps_what_it_has(
         page.locator(
             ".vw-told", has_text=re.compile(r"Scoring images: \d+ of \d+, about \d+ s left")
         ).wait_for(timeout=SLOW)
-        page.screenshot(path=SCREENSHOTS / "inspect-scoring.png")
+        shoot(page, "inspect-scoring")
         height = page.evaluate("document.querySelector('.vw-bar').clientHeight")
         page.click(".vw-cancel")
         page.locator(".note", has_text="Cancelled").wait_for(timeout=SLOW)
@@ -425,7 +423,7 @@ def test_without_a_data_set_the_page_leads_to_data(browser: Browser, tmp_path: P
         link.wait_for(timeout=SLOW)
         assert link.get_attribute("href") == "./data"
         assert page.locator(".vw-view:visible").count() == 0
-        page.screenshot(path=SCREENSHOTS / "inspect-no-data-set.png")
+        shoot(page, "inspect-no-data-set")
 
 
 def test_without_a_bank_or_a_positive_bank_the_page_says_what_to_do(
@@ -439,13 +437,13 @@ def test_without_a_bank_or_a_positive_bank_the_page_says_what_to_do(
         link.wait_for(timeout=SLOW)
         assert link.get_attribute("href") == "./banks"
         assert page.locator(".vw-view:visible").count() == 4  # the image can be looked at all the same
-        page.screenshot(path=SCREENSHOTS / "inspect-no-bank.png")
+        shoot(page, "inspect-no-bank")
         build_bank(fresh, "demo", positives="none")
         page.reload()
         scored(page)
         assert "ExDD equals PatchCore" in page.locator(".vw-why-exdd").inner_text()
         assert "no positive bank" in page.locator(".vw-card-defect").inner_text()
-        page.screenshot(path=SCREENSHOTS / "inspect-no-positives.png", full_page=True)
+        shoot(page, "inspect-no-positives", full_page=True)
 
 
 def test_a_very_tall_and_a_very_large_image_are_whole(
@@ -466,7 +464,7 @@ def test_a_very_tall_and_a_very_large_image_are_whole(
                 stage = page.locator(".vw-stage").nth(pane).bounding_box()
                 assert view and stage and np.isclose(stage["width"] / stage["height"], ratio, rtol=0.02)
                 assert stage["width"] <= view["width"] and stage["height"] <= view["height"] <= 800
-            page.screenshot(path=SCREENSHOTS / f"inspect-{name}", full_page=True)
+            shoot(page, f"inspect-{name.removesuffix('.png')}", full_page=True)
             page.keyboard.press("ArrowRight")
         assert (
             page.locator(".vw-base").first.evaluate("i => i.naturalWidth") == 1600
@@ -502,7 +500,7 @@ def test_magnetic_tiles_from_import_to_both_neighbours(
         for card, match in (("normal", found.negative), ("defect", found.positive)):
             words = page.locator(f".vw-card-{card}").inner_text().replace("\u200b", "")
             assert f"{match.distance:.2f}" in words and match.image.removeprefix("tiles/") in words
-        page.screenshot(path=SCREENSHOTS / "inspect-magnetic-tile.png", full_page=True)
+        shoot(page, "inspect-magnetic-tile", full_page=True)
 
 
 def test_mark_a_missed_defect_and_a_false_alarm_with_the_keyboard_and_take_both_back(
@@ -550,7 +548,7 @@ def test_mark_a_missed_defect_and_a_false_alarm_with_the_keyboard_and_take_both_
         page.mouse.down()
         page.mouse.move(middle[0] + 12, middle[1], steps=6)
         page.mouse.up()
-        page.screenshot(path=SCREENSHOTS / "inspect-marking.png")
+        shoot(page, "inspect-marking")
         page.keyboard.press("Enter")  # whose decision is it?
         assert page.evaluate("document.activeElement.className").startswith("vw-who")
         page.keyboard.type("Anna")
@@ -568,7 +566,7 @@ def test_mark_a_missed_defect_and_a_false_alarm_with_the_keyboard_and_take_both_
         assert (decision.action, decision.who, decision.detail["defect_type"]) == ("missed", "Anna", "spot")
         page.get_by_text("All scored").wait_for()  # again, by itself
         assert page.locator(".vw-stale").count() == 0
-        page.screenshot(path=SCREENSHOTS / "inspect-marked.png")
+        shoot(page, "inspect-marked")
         page.keyboard.press("m")
         page.locator(".note", has_text="marked as a missed defect already").wait_for()
         page.keyboard.press("u")
@@ -609,7 +607,7 @@ def test_mark_a_missed_defect_and_a_false_alarm_with_the_keyboard_and_take_both_
         assert page.locator(".vw-bank").nth(1).inner_text().startswith(f"Bank {older.name} ")
         page.keyboard.press("m")
         page.locator(".note", has_text="is not the active one").wait_for()
-        page.screenshot(path=SCREENSHOTS / "inspect-other-bank.png")
+        shoot(page, "inspect-other-bank")
         page.locator(".vw-other:not(.vw-blind) button").click()
         page.locator(".vw-bank", has_text=f"Bank {newer.name} ").first.wait_for()
         assert "bank=" not in page.url and page.locator(".vw-name").inner_text() in row.id
@@ -642,14 +640,14 @@ def test_not_sure_and_the_probability_are_shown_wherever_a_verdict_is(
         page.get_by_text("All scored").wait_for(timeout=SLOW)
         assert "Not sure" in page.locator(".vw-head").nth(2).inner_text()
         assert page.locator(".vw-probability").all_inner_texts() == ["Probability 87 %"] * 2
-        page.screenshot(path=SCREENSHOTS / "inspect-not-sure.png")
+        shoot(page, "inspect-not-sure")
         page.click("[data-filter=doubt]")
         assert page.locator(".vw-thumb").count() == len(unsure)
         assert page.locator(".vw-thumb .vw-icon.doubt").first.get_attribute("title") == "ExDD: Not sure"
         page.click("[data-view=table]")
         cells = page.locator(".vw-tablebox tbody tr").first.locator("td").all_inner_texts()
         assert cells[5:7] == ["Not sure", "87 %"]
-        page.screenshot(path=SCREENSHOTS / "inspect-not-sure-table.png")
+        shoot(page, "inspect-not-sure-table")
         page.click(".vw-export summary")
         with page.expect_download(timeout=SLOW) as download:
             page.click("[data-export=csv]")
@@ -692,7 +690,7 @@ def test_what_is_uploaded_is_taken_by_content_and_what_was_not_looked_at_is_said
         scored(page, "stack.tif")
         note = page.locator(".vw-panes .vw-note").first
         assert "Only page 1 of 3 was inspected" in note.inner_text()
-        page.screenshot(path=SCREENSHOTS / "inspect-said.png", full_page=True)
+        shoot(page, "inspect-said", full_page=True)
         opened(page, address, train.id)
         for method in ("patchcore", "exdd"):
             words = page.locator(f".vw-why-{method}").inner_text()
@@ -718,7 +716,7 @@ def test_a_defect_without_a_mask_is_outlined_by_hand_or_from_the_heatmap(
         page.locator(".vw-wantsmask", has_text="no mask of it").wait_for()
         assert page.evaluate("window.moved") < 0.01, page.evaluate("window.movers")
         assert page.locator(".vw-truthline").count() == 0
-        page.screenshot(path=SCREENSHOTS / "inspect-wants-mask.png", full_page=True)
+        shoot(page, "inspect-wants-mask", full_page=True)
         page.keyboard.press("d")
         page.locator(".vw-marktop", has_text="The mask is saved with the data set").wait_for()
         assert page.locator(".vw-keep").is_disabled()
@@ -743,7 +741,7 @@ def test_a_defect_without_a_mask_is_outlined_by_hand_or_from_the_heatmap(
             page.locator(".vw-cover", has_text="Opening the image").wait_for()
         line.wait_for()
         assert page.evaluate("window.moved") < 0.01, page.evaluate("window.movers")
-        page.screenshot(path=SCREENSHOTS / "inspect-outlined.png", full_page=True)
+        shoot(page, "inspect-outlined", full_page=True)
         scored(page)
         page.keyboard.press("u")
         page.locator(".vw-wantsmask").wait_for()
@@ -751,7 +749,7 @@ def test_a_defect_without_a_mask_is_outlined_by_hand_or_from_the_heatmap(
 
         page.get_by_text("Outline what the heatmap shows").click()
         page.locator(".vw-marktop", has_text="save it as the mask of the defect").wait_for()
-        page.screenshot(path=SCREENSHOTS / "inspect-outlining.png", full_page=True)
+        shoot(page, "inspect-outlining", full_page=True)
         page.keyboard.press("Enter")
         line.wait_for()
         seen = load_detector(workspace).compare([row.path])[0][1]

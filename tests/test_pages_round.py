@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from exdd_core.workspace import Workspace, candidates
 from tests.browser import (
-    SCREENSHOTS,
     SLOW,
     at,
     chosen,
@@ -18,6 +17,7 @@ from tests.browser import (
     said,
     scored,
     serving,
+    shoot,
     status,
     stroke,
     until,
@@ -74,7 +74,7 @@ def test_paint_accept_see_the_heatmap_change_undo_see_it_change_back(
         scored(page)
         assert "image=" in page.url
         still, after = heatmaps()
-        page.screenshot(path=SCREENSHOTS / "round-accepted.png")
+        shoot(page, "round-accepted")
         assert after != before and still == patchcore  # which has no positive bank
         assert grown[0] > rows[0]
 

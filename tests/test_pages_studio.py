@@ -24,7 +24,7 @@ from exdd_core.synthesis.lora_settings import TeachSpec
 from exdd_core.synthesis.procedural import Procedural
 from exdd_core.workspace import Workspace, adapters, candidates, prompts
 from exdd_core.workspace.imports import import_dataset
-from tests.browser import SCREENSHOTS, SLOW, said, serving, stroke, until, visiting
+from tests.browser import SLOW, said, serving, shoot, stroke, until, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -108,7 +108,7 @@ def test_draw_preview_queue_twenty_close_the_tab_and_find_them(
     with studio(browser, address) as page:
         assert page.locator("[data-engine=procedural]").get_attribute("aria-checked") == "true"
         assert page.locator(".st-empty", has_text="Nothing painted yet").is_visible()
-        page.screenshot(path=SCREENSHOTS / "studio-first.png")
+        shoot(page, "studio-first")
         stroke(page, (0.3, 0.35), (0.5, 0.45), (0.7, 0.6))
         page.locator(".st-share", has_text="of the image").wait_for()
         began = time.monotonic()
@@ -121,7 +121,7 @@ def test_draw_preview_queue_twenty_close_the_tab_and_find_them(
             made.status == "draft" and made.engine == "procedural" and made.prompt == "copper metal scratches"
         )
         page.locator(".st-seen", has_text="build or activate one that was").wait_for()
-        page.screenshot(path=SCREENSHOTS / "studio-preview.png", full_page=True)
+        shoot(page, "studio-preview", full_page=True)
         page.fill(".st-number", "20")
         page.locator(".st-queue", has_text="Queue 20").wait_for()
         page.click(".st-queue")
@@ -141,7 +141,7 @@ def test_draw_preview_queue_twenty_close_the_tab_and_find_them(
         page.wait_for_function(
             "[...document.querySelectorAll('.st-result img')].every(i => i.naturalWidth > 0)"
         )
-        page.screenshot(path=SCREENSHOTS / "studio-results.png", full_page=True)
+        shoot(page, "studio-results", full_page=True)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")  # nothing sticks out
     images = {made.source for made in candidates.listed(workspace, status="pending")}
     rows = [workspace.image(image) for image in images]
@@ -272,7 +272,7 @@ def test_a_borrowed_mask_is_moved_turned_and_flipped_on_the_image(
         page.check(".st-flip")
         page.locator("[data-slider=scale] input").fill("1.5")
         page.wait_for_timeout(500)
-        page.screenshot(path=SCREENSHOTS / "studio-borrow.png")
+        shoot(page, "studio-borrow")
         preview(page)
         made = newest(workspace)
         spec = mask_spec.MaskSpec.from_json(made.mask_spec)
@@ -304,11 +304,11 @@ def test_generated_varied_and_uploaded_masks(
         page.click("[data-kind=generated]")
         page.click("[data-shape=any]")
         page.locator("[data-slider=length]").wait_for(state="hidden")  # another seed is another size
-        page.screenshot(path=SCREENSHOTS / "studio-any.png")
+        shoot(page, "studio-any")
         page.click("[data-shape=blotch]")
         page.locator("[data-slider=length] input").fill("40")
         page.wait_for_timeout(300)
-        page.screenshot(path=SCREENSHOTS / "studio-generate.png")
+        shoot(page, "studio-generate")
         preview(page)
         spec = newest(workspace).mask_spec
         assert (spec["source"], spec["shape"], spec["length"]) == ("generated", "blotch", 40)
@@ -316,7 +316,7 @@ def test_generated_varied_and_uploaded_masks(
         assert known.is_hidden()  # a mask that stays lies where it was put
         page.check(".st-vary")
         known.wait_for()
-        page.screenshot(path=SCREENSHOTS / "studio-vary.png")
+        shoot(page, "studio-vary")
         page.fill(".st-number", "4")
         page.locator(".st-sum", has_text="each with a different mask").wait_for()
         page.click(".st-queue")
@@ -456,7 +456,7 @@ def test_a_comparison_is_a_grid_whose_cells_lend_their_settings(
         page.click(".st-startsearch")
         sentence(page, "build or activate one that was")  # a search needs a bank that measures
         page.locator(".st-form", has_text="3 × 2 = 6 candidates").wait_for()
-        page.screenshot(path=SCREENSHOTS / "studio-compare-axes.png")
+        shoot(page, "studio-compare-axes")
         page.click(".st-startcompare")
         page.locator(".st-cell:not([disabled]) img").nth(5).wait_for(timeout=SLOW)
         heads = page.locator(".st-grid thead").inner_text().split()
@@ -469,7 +469,7 @@ def test_a_comparison_is_a_grid_whose_cells_lend_their_settings(
         said(page, "Loaded the settings")
         assert page.locator("[data-control=strength] input[type=number]").input_value() == "2"
         assert page.locator(".st-prompt").input_value() == "white marks on the wall"
-        page.screenshot(path=SCREENSHOTS / "studio-comparison.png", full_page=True)
+        shoot(page, "studio-comparison", full_page=True)
         page.reload()
         page.locator(".st-cell img").nth(5).wait_for(timeout=SLOW)  # it stays
         cell = candidates.get(workspace, str(page.locator(".st-cell").nth(5).get_attribute("data-id")))
@@ -507,14 +507,14 @@ def test_the_library_saves_loads_compares_deletes_and_travels(
         assert row.locator("td.number").all_inner_texts() == ["1", "0", "0", "1", "–", "–"]
         row.locator("input[type=checkbox]").check()
         page.locator(".st-scores tr", has_text="Fine scratches").locator("input[type=checkbox]").check()
-        page.screenshot(path=SCREENSHOTS / "studio-library.png")
+        shoot(page, "studio-library")
         size = page.viewport_size
         page.set_viewport_size({"width": 933, "height": 600})  # 1400x900 at 150 %
         assert page.evaluate(
             "[...document.querySelectorAll('.st-dialog, .st-dialog .wide')]"
             ".every((one) => one.scrollWidth <= one.clientWidth)"
         )
-        page.screenshot(path=SCREENSHOTS / "studio-library-150.png")
+        shoot(page, "studio-library-150")
         assert size
         page.set_viewport_size(size)
         page.click(".st-differences")
@@ -578,12 +578,12 @@ def test_without_weights_the_page_says_what_to_download_and_offers_the_others(
         assert page.locator(".st-begin").count() == 0
         assert page.locator(".st-preview").is_disabled() and page.locator(".st-queue").is_disabled()
         assert page.locator("[data-control=guidance] input[type=number]").input_value() == "20"
-        page.screenshot(path=SCREENSHOTS / "studio-no-weights.png")
+        shoot(page, "studio-no-weights")
         page.click("[data-engine=learned]")  # the open panel is about this engine then
         page.locator(".st-missing", has_text="has not been taught yet").wait_for()
         page.locator(".st-begin").wait_for()
         assert page.locator(".st-surface").is_hidden() and page.locator(".st-queue").is_disabled()
-        page.screenshot(path=SCREENSHOTS / "studio-learned.png")
+        shoot(page, "studio-learned")
         page.get_by_role("button", name="Use Transplant").click()
         stroke(page, (0.3, 0.3), (0.6, 0.6))
         page.wait_for_timeout(300)
@@ -629,7 +629,7 @@ def test_an_engine_is_taught_and_its_adapter_used_and_dropped(
         page.click(".st-begin")
         page.locator(".st-training", has_text="held-out 0.4000: 2 of 4").wait_for(timeout=SLOW)
         assert page.locator(".st-training img").count() == 1 and page.locator(".st-begin").count() == 0
-        page.screenshot(path=SCREENSHOTS / "studio-teaching.png")
+        shoot(page, "studio-teaching")
         go_on.set()
         row = page.locator(".st-adapter[data-name=demo-1]")
         row.get_by_text("held-out loss 0.5000 → 0.2500 after 4 steps").wait_for(timeout=SLOW)
@@ -642,7 +642,7 @@ def test_an_engine_is_taught_and_its_adapter_used_and_dropped(
         page.click(".st-moresettings summary")
         assert page.locator("[data-control=lora] input").input_value() == "demo-1"
         page.locator(".st-teach").scroll_into_view_if_needed()
-        page.screenshot(path=SCREENSHOTS / "studio-taught.png")
+        shoot(page, "studio-taught")
         row.get_by_role("button", name="Rename").click()
         row.locator(".rename input").fill("../cracks")
         row.get_by_role("button", name="Save").click()
@@ -676,7 +676,7 @@ def test_a_slow_preview_shows_its_steps_and_can_be_cancelled(
         first = page.locator(".st-running").inner_text()
         page.wait_for_timeout(600)
         assert page.locator(".st-running").inner_text() != first
-        page.screenshot(path=SCREENSHOTS / "studio-growing.png")
+        shoot(page, "studio-growing")
         page.reload()  # it goes on meanwhile and is found again
         page.locator(".st-running", has_text="of 60").wait_for()
         began = time.monotonic()
@@ -745,7 +745,7 @@ def test_without_images_the_page_leads_to_data(browser: Browser, tmp_path: Path)
         link = page.locator(".st-need a")
         link.wait_for(timeout=SLOW)
         assert link.get_attribute("href") == "./data"
-        page.screenshot(path=SCREENSHOTS / "studio-no-data-set.png")
+        shoot(page, "studio-no-data-set")
 
 
 def test_a_finished_job_is_opened_by_its_link(browser: Browser, address: str, workspace: Workspace) -> None:

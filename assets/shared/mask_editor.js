@@ -151,8 +151,8 @@ export class MaskEditor {
 
   /** @param {Step[]} from @param {Step[]} to */
   #turn(from, to) {
-    const step = from.pop();
-    if (!step || this.stroke) return;
+    const step = this.stroke ? undefined : from.pop();
+    if (!step) return;
     const { left, top, pixels } = step;
     const { width, height } = pixels;
     to.push({ left, top, pixels: this.context.getImageData(left, top, width, height) });

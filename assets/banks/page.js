@@ -3,7 +3,7 @@
 
 import { find } from "../shared/dom.js";
 import { remember } from "../shared/memory.js";
-import { caller, sentence } from "../shared/server.js";
+import { caller, newest, sentence } from "../shared/server.js";
 import { createStore } from "../shared/store.js";
 import { voice } from "../shared/voice.js";
 import { showHistograms } from "./histograms.js";
@@ -78,9 +78,12 @@ export function start(element, server, tell) {
  * @param {Known} known
  */
 function reader(page, store, call, known) {
+  const opened = newest();
   return async () => {
     const { method } = store.get();
-    const { bank, map, made, stamp } = await call("open_picture", { bank: known.wanted, method });
+    const answer = await opened(call("open_picture", { bank: known.wanted, method }));
+    if (!answer) return;
+    const { bank, map, made, stamp } = answer;
     const before = store.get();
     find(page, ".lm-picture").hidden = !bank;
     known.stamp = stamp;

@@ -56,7 +56,7 @@ export const stepper = ({ store, call, voice }) =>
     const { dataset, picture: before } = store.get();
     const picture = await call("look", { dataset, index: (before?.index ?? 0) + by });
     await loaded(picture.picture);
-    store.patch({ picture });
+    if (dataset === store.get().dataset) store.patch({ picture });
   });
 
 /**
@@ -87,7 +87,8 @@ export const taker = ({ store, call, drawing, voice, upload }) =>
     const { path } = await upload(file);
     const { dataset, picture } = store.get();
     const answer = await call("take", { dataset, path, name: file.name, shown: picture?.shown });
-    drawing.give(await loaded(answer.layer), answer.base);
+    const layer = await loaded(answer.layer);
+    if (dataset === store.get().dataset) drawing.give(layer, answer.base);
   });
 
 /**

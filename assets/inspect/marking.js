@@ -127,16 +127,19 @@ export const keepMark = (inspect, kept) =>
     const { store, call, toast } = inspect;
     const { id, marking } = store.get();
     if (id === null) return;
+    const leave = () => {
+      if (store.get().id === id) leaveMarking(store); // else another image may be drawn on by now
+    };
     if (kept.action === "outline") {
       const answer = await call("outline", { id, proposed: marking?.proposed, ...kept });
-      leaveMarking(store);
+      leave();
       showOutlined(inspect, id, answer, () => undoOutline(inspect, id));
       return;
     }
     const { images, rows } = store.get();
     const answer = await call("mark", { id, ...kept });
     // The bar shows the progress until the new heatmap arrives.
-    await showMarked(inspect, id, answer, () => leaveMarking(store));
+    await showMarked(inspect, id, answer, leave);
     const { decision } = answer.marks.at(-1);
     store.patch({ undoable: [...store.get().undoable, { id, decision }] });
     const undo = () => undoMark(inspect, { id, decision });

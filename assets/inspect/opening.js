@@ -1,7 +1,7 @@
 // Opens a list and an image of it: asks the server and puts its answers into the store, which the panes show.
 // Opens both again when the bank has changed. Knows no element.
 
-import { sentence } from "../shared/server.js";
+import { newest, sentence } from "../shared/server.js";
 import { pin, tabDataset } from "../shared/tab.js";
 import { WHOLE } from "./geometry.js";
 import { ALL, datasetOf, FILTERS, withRows } from "./lists.js";
@@ -49,6 +49,9 @@ export function leaveMarking(store) {
 
 // ---- a list
 
+/** Of two lists that are asked for, the later one is shown, whichever is there first. */
+const opened = newest();
+
 /**
  * The bank follows the data set: this tab works from now on with that of a list.
  * @param {Inspect} inspect
@@ -66,16 +69,16 @@ function follow({ store }, list) {
 /** @param {Inspect} inspect @param {string} list */
 export const openList = (inspect, list) =>
   inspect.attempt(async () =>
-    enter(inspect, await inspect.call("open_list", { list, ...follow(inspect, list) })),
+    enter(inspect, await opened(inspect.call("open_list", { list, ...follow(inspect, list) }))),
   )();
 
 /** Open the list of the image that the page's address names. @param {Inspect} inspect */
 export const openAddress = (inspect) =>
   inspect.attempt(async () => {
     const image = addressed("image");
-    const answer = await inspect.call("open_list", { image });
-    const isOther = Boolean(image) && !addressed("bank") && "bank" in follow(inspect, answer.list);
-    await enter(inspect, isOther ? await inspect.call("open_list", { image, bank: null }) : answer);
+    const answer = await opened(inspect.call("open_list", { image }));
+    const isOther = answer && image && !addressed("bank") && "bank" in follow(inspect, answer.list);
+    await enter(inspect, isOther ? await opened(inspect.call("open_list", { image, bank: null })) : answer);
   })();
 
 /** Look with the active version again. @param {Inspect} inspect */
@@ -85,17 +88,18 @@ export const leaveOtherBank = (inspect) =>
     inspect.store.patch({ wantedBank: null });
     inspect.results.clear();
     inspect.pictures.clear();
-    await enter(inspect, await inspect.call("open_list", { list, image: id, bank: null }));
+    await enter(inspect, await opened(inspect.call("open_list", { list, image: id, bank: null })));
   })();
 
 /**
  * Take a list that the server opened, and open one of its images: the one wanted, the one that the page's
  * address names, else the first defect.
  * @param {Inspect} inspect
- * @param {OpenedList & KnownRows & Bank} answer
+ * @param {(OpenedList & KnownRows & Bank) | null} answer null for none
  * @param {string} [wanted]
  */
 export async function enter(inspect, answer, wanted) {
+  if (!answer) return;
   const { say, store } = inspect;
   const { bank, active, stamp, threshold, types, links, need, lists, list, images, scales, seen, job } =
     answer;

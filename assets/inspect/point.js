@@ -22,12 +22,11 @@ export async function choosePoint({ store, call, say }, x, y, isPeak = false) {
   if (!result) return;
   const point = { x, y, isPeak };
   store.patch({ point, box: null });
+  const isMine = () => store.get().id === id && store.get().point === point;
   try {
     const answer = await call("point", { id, x, y });
-    const now = store.get();
-    if (now.id !== id || now.point?.x !== x || now.point.y !== y) return;
-    store.patch({ box: answer.here.at, match: { ...answer, isPeak } });
+    if (isMine()) store.patch({ box: answer.here.at, match: { ...answer, isPeak } });
   } catch (error) {
-    say(sentence(error));
+    if (isMine()) say(sentence(error));
   }
 }

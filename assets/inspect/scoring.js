@@ -113,6 +113,7 @@ async function look(inspect) {
   const { store, call, say } = inspect;
   const { seen, job: followed } = store.get();
   const answer = await call("progress", { seen, job: followed?.id });
+  if (store.get().job?.id !== followed?.id) return; // another one was begun meanwhile
   store.patch(withRows(store.get(), answer));
   await checkBank(inspect, answer); // somebody may have decided meanwhile
   /** @type {import("./state.js").Job} */

@@ -48,6 +48,25 @@ export function caller(server) {
 }
 
 /**
+ * A function that awaits an answer, and gives null in its place where a later one is awaited by then.
+ */
+export function newest() {
+  /** @type {unknown} */
+  let last;
+  /** @param {Promise<any>} asked */
+  return async (asked) => {
+    last = asked;
+    try {
+      const answer = await asked;
+      return last === asked ? answer : null;
+    } catch (error) {
+      if (last === asked) throw error;
+      return null;
+    }
+  };
+}
+
+/**
  * Wrap a question so that no two run at once: while one runs, only the latest of those asked meanwhile waits.
  * @template {unknown[]} Given
  * @param {(...given: Given) => Promise<unknown>} question
@@ -58,15 +77,18 @@ export function latest(question) {
   /** @type {Given | null} */
   let next = null;
   const run = async () => {
-    try {
-      while (next) {
-        const now = next;
-        next = null;
+    while (next) {
+      const now = next;
+      next = null;
+      try {
         await question(...now);
+      } catch (error) {
+        if (next) continue; // of a question that nobody waits for any longer
+        running = null;
+        throw error;
       }
-    } finally {
-      running = null;
     }
+    running = null;
   };
   /** @param {Given} given */
   return (...given) => {

@@ -17,7 +17,7 @@ export function comparisonPane(studio, keep) {
   const open = attempt(async (/** @type {string} */ id) => {
     await showCandidate(studio, id);
     const { shown } = store.get();
-    if (shown) reuse(studio, shown);
+    if (shown?.id === id) reuse(studio, shown);
   });
   const close = () => store.patch({ closed: store.get().comparison?.job, comparison: null });
   const rove = roving(box, "[aria-current=true]");

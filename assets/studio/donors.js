@@ -1,7 +1,7 @@
 // Where masks come from besides the brush: real defects, mask files, and the mask on the screen as one
 // to paint on. Knows the store and the server; shows nothing but sentences.
 
-import { latest, sentence } from "../shared/server.js";
+import { latest, newest, sentence } from "../shared/server.js";
 import { maskSpec } from "./masks.js";
 
 /** @typedef {import("./state.js").Studio} Studio */
@@ -11,10 +11,13 @@ import { maskSpec } from "./masks.js";
 export function maskSources(studio) {
   const { store, call, attempt, upload } = studio;
   const loadDonors = donorsLoader(studio);
+  const lent = newest();
 
   /** Borrow the mask of a real defect, "" for any. */
   const lend = attempt(async (/** @type {string} */ id) => {
-    const { x, y } = id ? await call("piece", { id }) : { x: 0.5, y: 0.5 };
+    const lies = await lent(id ? call("piece", { id }) : Promise.resolve({ x: 0.5, y: 0.5 }));
+    if (!lies) return;
+    const { x, y } = lies;
     store.patch({ real: { image: id, x, y, angle: 0, scale: 1, flip: false } });
   });
 

@@ -70,7 +70,7 @@ export const opener = (studio, painter, maskShown) =>
     await showNewest(studio);
     const { comparison } = answer.results;
     await loadComparison(studio, view.closed === comparison ? "" : comparison || view.compared);
-    if (answer.run) painter.follow(answer.run);
+    if (answer.run) painter.follow(answer.run).catch((error) => studio.say(sentence(error)));
   });
 
 /**

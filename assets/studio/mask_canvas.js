@@ -80,8 +80,10 @@ export function maskCanvas(studio, canvas, redrawn) {
 function shower({ store, call }, editor, redrawn) {
   /** @type {Piece | null} */
   let piece = null;
-  const measure = measurer(store, call, async (layer) => {
-    editor.load(await loaded(layer));
+  const measure = measurer(store, call, async (layer, isShown) => {
+    const mask = await loaded(layer);
+    if (!isShown()) return;
+    editor.load(mask);
     redrawn();
   });
   const settle = settled(measure, REST);
@@ -148,7 +150,7 @@ function placePiece(editor, piece, { real, picture }) {
  * into it.
  * @param {import("./state.js").StudioStore} store
  * @param {Studio["call"]} call
- * @param {(layer: string) => Promise<void>} show
+ * @param {(layer: string, isShown: () => boolean) => Promise<void>} show
  */
 function measurer(store, call, show) {
   return latest(async () => {
@@ -161,10 +163,12 @@ function measurer(store, call, show) {
     } catch (error) {
       answer = { problem: sentence(error), share: 0 };
     }
-    if (kind !== store.get().kind) return;
+    const now = () => store.get();
+    if (kind !== now().kind) return;
     const { problem, share, layer } = answer;
     const note = problem ? "" : answer.note || "";
     store.patch({ measured: { problem, note, share, box: share ? answer.box : null } });
-    if (layer && (kind !== "drawn" || store.get().vary)) await show(layer);
+    const isShown = () => kind === now().kind && (kind !== "drawn" || now().vary);
+    if (layer && isShown()) await show(layer, isShown);
   });
 }

@@ -1,7 +1,7 @@
 // Asks the server for results: the list, one candidate, a comparison; and deletes one. Knows the store.
 
 import { tellProgress } from "../shared/progress.js";
-import { latest, sentence } from "../shared/server.js";
+import { latest, newest, sentence } from "../shared/server.js";
 import { counted } from "../shared/words.js";
 import { isSameList, showing } from "./candidate.js";
 
@@ -62,10 +62,12 @@ export async function showMore({ store, call }) {
   take(store, await call("results", asked(filter, results.length + pageSize)));
 }
 
+const opened = newest();
+
 /** Show a candidate in the pane. @param {Studio} studio @param {string} id */
 export async function showCandidate({ store, call }, id) {
-  const record = await call("candidate", { id });
-  store.patch(showing(store.get(), record));
+  const record = await opened(call("candidate", { id }));
+  if (record) store.patch(showing(store.get(), record));
 }
 
 /**

@@ -3,7 +3,7 @@
 
 import { find, make } from "../shared/dom.js";
 import { refill, roving } from "../shared/roving.js";
-import { latest } from "../shared/server.js";
+import { latest, newest } from "../shared/server.js";
 import { WHOLE } from "./geometry.js";
 import { all, mark } from "./parts.js";
 
@@ -22,6 +22,8 @@ const MARGIN = 20;
  */
 export const openSource = (studio, id, more = {}) => openWhich(studio, { id }, more);
 
+const opened = newest();
+
 /**
  * Open an image by its id or its number; `instead`: or the first, where it may not be painted on any more.
  * @param {Studio} studio
@@ -29,8 +31,8 @@ export const openSource = (studio, id, more = {}) => openWhich(studio, { id }, m
  * @param {Partial<import("./state.js").State>} [more]
  */
 export async function openWhich({ call, store }, which, more = {}) {
-  const picture = await call("source", which);
-  store.patch({ parent: "", ...more, source: picture.id, picture, zoom: WHOLE });
+  const picture = await opened(call("source", which));
+  if (picture) store.patch({ parent: "", ...more, source: picture.id, picture, zoom: WHOLE });
 }
 
 /** A function that opens the next image, or the one before. @param {Studio} studio */

@@ -67,6 +67,33 @@ def test_undo_and_redo_during_a_stroke_lose_no_step(scripts: Page) -> None:
     assert scripts.evaluate(steps) == [[1, 1], True]
 
 
+def test_a_press_and_the_focus_outlive_new_words_of_a_line(scripts: Page) -> None:
+    scripts.evaluate("""async () => {
+      const { make, renew } = await import("/shared/dom.js");
+      window.cancelled = [];
+      const box = document.body.appendChild(make("div"));
+      const line = ([id, done]) => make("div", { "data-id": id, class: done > 0.5 ? "late" : null },
+        make("span", { style: `width: ${100 * done}%` }), done < 0.9 && make("b", {}, id),
+        make("button", { onclick: () => window.cancelled.push(id) }, `Cancel ${id} at ${done}`));
+      window.show = (...jobs) => renew(box, jobs.map(line));
+      window.show(["a", 0.1], ["b", 0.2]);
+    }""")
+    button = scripts.get_by_role("button", name="Cancel b")
+    button.hover()
+    scripts.mouse.down()
+    scripts.evaluate("show(['a', 0.6], ['b', 0.3])")
+    scripts.mouse.up()
+    assert scripts.evaluate("cancelled") == ["b"]
+    scripts.evaluate("show(['b', 0.95], ['c', 0.1])")  # the job before it has ended
+    assert scripts.evaluate("document.activeElement.textContent") == "Cancel b at 0.95"
+    lines = "[...document.querySelectorAll('[data-id]')].map((one) => [one.className, one.innerText])"
+    assert scripts.evaluate(lines) == [["late", "Cancel b at 0.95"], ["", "cCancel c at 0.1"]]
+    scripts.get_by_role("button", name="Cancel c").click()
+    assert scripts.evaluate("cancelled") == ["b", "c"]
+    scripts.evaluate("show()")
+    assert scripts.get_by_role("button").count() == 0
+
+
 # --- Studio, Inspect and Evaluate -------------------------------------------------------------------------------
 
 
@@ -95,6 +122,33 @@ def test_of_two_that_are_opened_the_later_one_is_shown(scripts: Page) -> None:
       return [shown.id, source, real.image];
     }""")
     assert seen == ["b", "b", "b"]
+
+
+def test_a_name_that_is_typed_stays_while_a_training_runs(scripts: Page) -> None:
+    scripts.set_content("""<div class="studio"><details class="st-teach"><summary>Teach</summary>
+      <div class="st-taught"></div></details></div>""")
+    scripts.evaluate("""async () => {
+      const { teachingPane } = await import("/studio/teaching.js");
+      const { createStore } = await import("/shared/store.js");
+      const engines = [{ name: "sdxl", teaches: true, controls: [], missing: "" }];
+      const store = createStore({ engine: "", engines });
+      const losses = { best: 0, before: 1, after: 1 };
+      const adapter = { name: "first", images: 8, dataset: "demo", ...losses, inUse: false, samples: [] };
+      window.looks = 0;
+      const call = async () => ({ engine: "sdxl", setting: "", missing: "", problem: "", surface: "", trigger: "",
+        job: { id: "1", title: "Teaching", active: true, text: `Step ${++window.looks}`, fraction: 0.1, samples: [] },
+        inUse: "", adapters: [adapter] });
+      const root = document.querySelector(".studio");
+      teachingPane({ root, store, call, attempt: window.attempt, say: (words) => (window.said = words) });
+      store.patch({ engine: "sdxl" });
+    }""")
+    scripts.locator("summary").click()
+    scripts.get_by_role("button", name="Drop").click()
+    sure = scripts.get_by_role("button", name="Drop permanently")
+    sure.wait_for()
+    scripts.wait_for_function("looks >= 3")
+    assert sure.count() == 1 and scripts.evaluate("window.said") is None
+    assert scripts.locator(".st-training span", has_text="Step").count() == 1
 
 
 def test_an_error_about_a_point_is_said_only_of_the_image_that_is_open(scripts: Page) -> None:

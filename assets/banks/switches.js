@@ -1,7 +1,8 @@
 // What stands above the map and over it: how to read it, colours and methods to choose from, and the making
 // of a map by UMAP. Knows the map's job, not how it is followed.
 
-import { find, make } from "../shared/dom.js";
+import { find, make, renew } from "../shared/dom.js";
+import { plain, small } from "../shared/parts.js";
 import { aboutLeftOut, aboutMap, COLOURINGS } from "./words.js";
 
 /** @typedef {import("./state.js").Pane} Pane */
@@ -23,7 +24,7 @@ export function showSwitches(pane) {
     find(page, ".lm-told").replaceChildren(
       aboutMap(map, isWanted),
       left,
-      left && map.method === "umap" ? smallButton("Create it again", voice.attempt(order)) : "",
+      left && map.method === "umap" ? small("Create it again", voice.attempt(order)) : "",
     );
     find(page, ".lm-name").textContent = bank.name;
     const titles = colours.map((name) => /** @type {const} */ ([name, COLOURINGS[name].title]));
@@ -32,10 +33,6 @@ export function showSwitches(pane) {
   });
   store.subscribe(["map", "made", "job", "cancelling"], () => offer(pane));
 }
-
-/** @param {string} words @param {() => unknown} onclick */
-const smallButton = (words, onclick) =>
-  make("button", { type: "button", class: "plain-button small", onclick }, words);
 
 /**
  * @template {string} Value
@@ -76,17 +73,16 @@ function offer({ page, store, voice, order, cancel }) {
   }
   const percent = 100 * job.fraction;
   const bar = { class: "bar", role: "progressbar", "aria-label": "UMAP map" };
-  box.replaceChildren(
+  renew(box, [
     make("p", { class: "empty-title" }, job.text),
     make(
       "span",
       { ...bar, "aria-valuenow": Math.round(percent) },
       make("span", { style: `width: ${percent}%` }),
     ),
-    make(
-      "button",
-      { type: "button", class: "plain-button", disabled: cancelling, onclick: voice.attempt(cancel) },
-      cancelling ? "Cancelling…" : "Cancel",
-    ),
-  );
+    plain(cancelling ? "Cancelling…" : "Cancel", voice.attempt(cancel), {
+      "data-id": "cancel",
+      disabled: cancelling,
+    }),
+  ]);
 }

@@ -1,6 +1,6 @@
 // What is being measured: a line for each job, and what happens when one ends. Knows jobs, not their results.
 
-import { find, make } from "../shared/dom.js";
+import { find, make, renew } from "../shared/dom.js";
 import { small } from "../shared/parts.js";
 import { allAsTold, onProgress, tellProgress } from "../shared/progress.js";
 import { endOf } from "./words.js";
@@ -57,7 +57,7 @@ export function followWork(pane, compareWith) {
       });
       return jobLine(job, cancel);
     });
-    showLines(box, lines);
+    renew(box, lines);
   };
   onProgress((told) => {
     const now = allAsTold(shown, told);
@@ -123,15 +123,6 @@ function jobLine({ id, title, state, text, fraction }, cancel) {
     ),
     make("span", { class: "ev-jobtext" }, state === "queued" ? "Waiting for its turn" : text),
   );
-}
-
-/** Its Cancel button keeps the focus. @param {HTMLElement} box @param {HTMLElement[]} lines */
-function showLines(box, lines) {
-  const focused = document.activeElement?.closest(".ev-job");
-  const id = focused instanceof HTMLElement ? focused.dataset.id : "";
-  box.replaceChildren(...lines);
-  const line = id && lines.find((one) => one.dataset.id === id);
-  if (line) find(line, "button").focus();
 }
 
 /**

@@ -50,6 +50,34 @@ export function find(root, selector, kind) {
   return /** @type {Kind} */ (found);
 }
 
+/** @param {ChildNode} one @param {Node} other */
+const isAlike = (one, other) =>
+  one.nodeName === other.nodeName &&
+  (!(one instanceof HTMLElement && other instanceof HTMLElement) || one.dataset.id === other.dataset.id);
+
+/**
+ * Fill a box anew. What differs only in words and attributes stays, and with it a press that has begun, the focus and
+ * the listeners of the first time; `data-id` says what an element is about.
+ * @param {Element} box
+ * @param {Node[]} content
+ */
+export function renew(box, content) {
+  const before = [...box.childNodes];
+  for (const now of content) {
+    const at = before.findIndex((old) => isAlike(old, now));
+    const old = at < 0 ? undefined : before[at];
+    for (const gone of before.splice(0, at + 1)) if (gone !== old) gone.remove();
+    if (old === now) continue;
+    if (!old) box.insertBefore(now, before[0] || null);
+    else if (old instanceof Element && now instanceof Element) {
+      for (const name of old.getAttributeNames()) if (!now.hasAttribute(name)) old.removeAttribute(name);
+      for (const { name, value } of now.attributes) old.setAttribute(name, value);
+      renew(old, [...now.childNodes]);
+    } else old.nodeValue = now.nodeValue;
+  }
+  for (const gone of before) gone.remove();
+}
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /**

@@ -1,7 +1,7 @@
 // Seed and count, Preview, Compare and Queue, and how far what was ordered is. Knows the store, what
 // paints, and the server for Cancel.
 
-import { find, make } from "../shared/dom.js";
+import { find, make, renew } from "../shared/dom.js";
 import { small } from "../shared/parts.js";
 import { allAsTold, onProgress } from "../shared/progress.js";
 import { tieCheck, tieText } from "./fields.js";
@@ -50,7 +50,10 @@ export function actionsPane(studio, painter, compare, refresh) {
   store.subscribe(["run"], ({ run }) => showRun(find(root, ".st-running"), run, stop));
   onProgress((told) => store.patch({ jobs: allAsTold(store.get().jobs, told) }));
   store.subscribe(["jobs"], ({ jobs }) =>
-    find(root, ".st-jobs").replaceChildren(...jobs.map((job) => jobRow(job, cancel))),
+    renew(
+      find(root, ".st-jobs"),
+      jobs.map((job) => jobRow(job, cancel)),
+    ),
   );
 }
 
@@ -64,10 +67,10 @@ function showRun(box, run, stop) {
   if (!run) return;
   const cancel = small("Cancel", () => stop(run.id), { class: "plain-button small st-stop" });
   const words = make("span", {}, run.text || "Painting");
-  box.replaceChildren(
+  renew(box, [
     bar("Preview", run.fraction || 0),
-    make("div", { class: "st-joblines" }, words, cancel),
-  );
+    make("div", { class: "st-joblines", "data-id": run.id }, words, cancel),
+  ]);
 }
 
 /** @param {import("./state.js").State["jobs"][number]} job @param {(id: string) => unknown} cancel */
@@ -75,7 +78,7 @@ function jobRow({ id, title, state, text, fraction }, cancel) {
   const words = state === "running" ? text : `${title}: ${text}`;
   return make(
     "div",
-    { class: "st-job" },
+    { class: "st-job", "data-id": id },
     bar(title, fraction),
     make(
       "div",

@@ -1,7 +1,7 @@
 // Teaching the engine one's own defects: starts a training, shows how far it is and what it paints meanwhile, and the
 // adapters that came of it, with Use and Drop. Asks the server only while its panel is open.
 
-import { find, make } from "../shared/dom.js";
+import { find, make, renew } from "../shared/dom.js";
 import { small } from "../shared/parts.js";
 import { editName } from "../shared/renaming.js";
 import { sentence } from "../shared/server.js";
@@ -50,6 +50,7 @@ export function teachingPane(studio) {
   const { root, store, call, attempt, say } = studio;
   const panel = find(root, ".st-teach", HTMLDetailsElement);
   const form = formOf((surface, trigger) => act("teach", { ...ours(), surface, trigger }));
+  const list = listOf((name, given) => act(name, given));
   const ours = () => ({ engine: store.get().engine });
   let watching = false;
   let shown = ""; // the engine that the panel is about
@@ -57,16 +58,15 @@ export function teachingPane(studio) {
   const show = (/** @type {Teaching} */ { engine, problem, job, ...told }) => {
     form.fill({ engine, ...told });
     const running = job?.active;
-    find(panel, ".st-taught").replaceChildren(
-      problem && !running ? make("p", { class: "st-quiet st-cannot" }, problem) : "",
-      problem || running ? "" : form.node,
-      job ? jobOf(job, (id) => act("cancel_job", { id })) : "",
-      ...told.adapters.map((one) => adapterOf(one, engine, act)),
-    );
-    const { engines } = store.get();
-    const ready = withMissing(engines, engine, told.missing);
-    const changed = withDefault(ready || engines, told.setting, told.inUse) || ready;
-    if (changed) store.patch({ engines: changed });
+    list.fill(engine, told.adapters);
+    const content = [
+      problem && !running && make("p", { class: "st-quiet st-cannot" }, problem),
+      !problem && !running && form.node,
+      job && jobOf(job, (id) => act("cancel_job", { id })),
+      list.node,
+    ].filter((one) => one instanceof Node);
+    renew(find(panel, ".st-taught"), content);
+    noteUse(store, engine, told);
   };
   const refresh = async () => {
     /** @type {Teaching} */
@@ -95,6 +95,19 @@ export function teachingPane(studio) {
     panel.hidden = !engines.some((one) => one.name === engine && one.teaches);
     if (!panel.hidden && panel.open && shown !== engine) watch();
   });
+}
+
+/**
+ * Let the engine's settings name the adapter in use, and what it lacks.
+ * @param {Studio["store"]} store
+ * @param {string} engine
+ * @param {Pick<Teaching, "missing" | "setting" | "inUse">} told
+ */
+function noteUse(store, engine, { missing, setting, inUse }) {
+  const { engines } = store.get();
+  const ready = withMissing(engines, engine, missing);
+  const changed = withDefault(ready || engines, setting, inUse) || ready;
+  if (changed) store.patch({ engines: changed });
 }
 
 /** @param {(surface: string, trigger: string) => unknown} teach */
@@ -129,11 +142,26 @@ function jobOf({ id, title, active, text, fraction, samples }, cancel) {
   const words = make("span", { title }, active ? text : `${title}: ${text}`);
   return make(
     "div",
-    { class: "st-job st-training" },
+    { class: "st-job st-training", "data-id": id },
     active ? bar(title, fraction) : "",
     make("div", { class: "st-joblines" }, words, active && small("Cancel", () => cancel(id))),
     pictures(samples, "painted by the training"),
   );
+}
+
+/**
+ * The adapters, made anew where any of them changed: else a name that is typed and a button that asks stay.
+ * @param {(name: string, given: object) => unknown} act
+ */
+function listOf(act) {
+  const node = make("div", { class: "st-adapters" });
+  let shown = "";
+  const fill = (/** @type {string} */ engine, /** @type {Adapter[]} */ adapters) => {
+    const now = JSON.stringify([engine, adapters]);
+    if (now !== shown) node.replaceChildren(...adapters.map((one) => adapterOf(one, engine, act)));
+    shown = now;
+  };
+  return { node, fill };
 }
 
 /** @param {Adapter} adapter @param {string} engine @param {(name: string, given: object) => unknown} act */

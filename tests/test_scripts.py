@@ -94,6 +94,33 @@ def test_a_press_and_the_focus_outlive_new_words_of_a_line(scripts: Page) -> Non
     assert scripts.get_by_role("button").count() == 0
 
 
+# --- every page -----------------------------------------------------------------------------------------------
+
+
+def test_a_list_stays_open_while_a_job_runs_and_the_page_is_told_only_of_changes(scripts: Page) -> None:
+    """What is next is asked for a moment after the last change: a job that told its progress put it off for ever."""
+    header = (ROOT / "assets" / "jobs.html").read_text("utf-8")
+    scripts.evaluate("(html) => (document.body.innerHTML = html)", header)
+    scripts.evaluate("""async () => {
+      const { start } = await import("/jobs/page.js");
+      const others = [{ title: "plates", query: { dataset: "plates" } }];
+      const job = { id: "1", title: "Building", text: "", link: null, ended: null };
+      window.looks = window.told = 0;
+      window.state = "running";
+      document.addEventListener("exdd-active", () => window.told++);
+      const look = async () => ({ stamp: `${++window.looks}`, dataset: "demo", loading: false,
+        chips: [{ url: "./data", label: "Data set", value: "demo", warning: "", others }],
+        jobs: [{ ...job, state: window.state, fraction: window.looks / 100 }] });
+      start(document.body, { look, act: look });
+    }""")
+    scripts.locator(".pick summary").click()
+    scripts.wait_for_function("looks >= 3")
+    assert scripts.locator(".pick[open]").count() == 1
+    assert scripts.evaluate("told") == 1
+    scripts.evaluate("window.state = 'done'")
+    scripts.wait_for_function("told === 2")
+
+
 # --- Studio, Inspect and Evaluate -------------------------------------------------------------------------------
 
 

@@ -25,7 +25,6 @@ export function announce(element, store) {
   store.subscribe(["chips"], ({ chips }) => {
     const isOwn = CHANGING.includes(here) && Date.now() - pressed < OWN;
     if (!opened.length || isOwn) opened = chips;
-    document.dispatchEvent(new CustomEvent("exdd-active"));
     const changed = changedSince(opened, chips).filter(({ label }) => !OWN_LOOK[here]?.includes(label));
     box.hidden = !changed.length;
     if (!changed.length) return box.replaceChildren();

@@ -74,6 +74,17 @@ export function start(element, server) {
 }
 
 /**
+ * Take what the server told. Chips that are the same stay, and so does a list that is open below one.
+ * @param {JobsStore} store
+ * @param {Partial<State>} told
+ */
+function take(store, told) {
+  const { chips } = store.get();
+  const isSame = JSON.stringify(told.chips) === JSON.stringify(chips);
+  store.patch(isSame ? { ...told, chips } : told);
+}
+
+/**
  * A function that asks for an act, and says what went wrong.
  * @param {JobsStore} store
  * @param {Call} call
@@ -83,7 +94,7 @@ function asker(store, call) {
   return async (argument) => {
     try {
       const { stamp, dataset, chips, jobs } = await call("act", argument);
-      store.patch({ stamp, dataset, chips, jobs, said: "" });
+      take(store, { stamp, dataset, chips, jobs, said: "" });
     } catch (error) {
       store.patch({ said: sentence(error) });
     }
@@ -121,7 +132,7 @@ function looker(element, store, call) {
       // Without a change the answer holds only the stamp.
       const { loading, ...seen } = await call("look", { stamp: store.get().stamp });
       if (!loading) document.getElementById("exdd-loading")?.remove(); // the words of pages/head.py
-      store.patch(seen);
+      take(store, seen);
       if (seen.jobs) tellProgress(split(store.get().jobs).waiting.filter(({ state }) => state === "running"));
     } catch {
       store.patch({ stamp: "" }); // a failure is shown on the next click; the next request may succeed
@@ -133,7 +144,8 @@ function looker(element, store, call) {
 }
 
 /**
- * Tells the page's own panels (pages/job_panel.py) when to look at their jobs: no panel asks while nothing changes.
+ * Tells the page's own panels (pages/job_panel.py) when to look at their jobs, and its scripts that another data set or
+ * version is active or a job began or ended: none of them asks while nothing changes.
  * @param {JobsStore} store
  */
 function tellPanels(store) {
@@ -145,6 +157,12 @@ function tellPanels(store) {
   store.subscribe(["jobs"], () => {
     clearTimeout(timer);
     tell(AGAIN);
+  });
+  let known = "";
+  store.subscribe(["chips", "jobs"], ({ chips, jobs }) => {
+    const now = JSON.stringify([chips, jobs.map(({ id, state }) => [id, state])]);
+    if (now !== known) document.dispatchEvent(new CustomEvent("exdd-active"));
+    known = now;
   });
 }
 

@@ -94,6 +94,21 @@ def test_a_press_and_the_focus_outlive_new_words_of_a_line(scripts: Page) -> Non
     assert scripts.get_by_role("button").count() == 0
 
 
+def test_one_timer_follows_a_box_however_often_it_is_shown_anew(scripts: Page) -> None:
+    scripts.evaluate("""async () => {
+      const { floater } = await import("/shared/toast.js");
+      const box = document.body.appendChild(document.createElement("div"));
+      box.style.cssText = "position: fixed; right: 0; bottom: 0; width: 90px; height: 30px";
+      const float = floater(box, null);
+      for (let shown = 0; shown < 20; shown++) float(true);
+      window.looks = 0;
+      const look = Element.prototype.matches;
+      box.matches = function (asked) { window.looks++; return look.call(this, asked); };
+    }""")
+    scripts.wait_for_timeout(1100)
+    assert 2 <= scripts.evaluate("looks") <= 5
+
+
 # --- every page -----------------------------------------------------------------------------------------------
 
 

@@ -67,14 +67,16 @@ export function floater(box, dialog, isHeld = () => false) {
   const isFloating = () => box.isConnected && !box.hidden && getComputedStyle(box).position === "fixed";
   const again = () => isFloating() && !isReached(box) && place();
   const watcher = watching(box, again);
+  let timer = 0;
   const follow = () => {
     if (!isFloating()) return watcher.disconnect();
     if (!isHeld()) again();
-    setTimeout(follow, 250);
+    timer = window.setTimeout(follow, 250);
   };
   return (anew = false, stays = false) => {
     if (!stays) place(anew);
-    if (anew) setTimeout(follow, 250);
+    clearTimeout(timer);
+    timer = window.setTimeout(follow, 250);
     watcher.observe(document.body, { subtree: true, attributeFilter: ["hidden", "open"] });
   };
 }

@@ -7,7 +7,16 @@
   const ask = window.matchMedia.bind(window);
   const system = ask("(prefers-color-scheme: dark)");
   const systemTheme = () => (system.matches ? "dark" : "light");
-  const theme = () => localStorage.getItem(KEY) || systemTheme();
+  /** What the browser's storage has; it may refuse (shared/memory.js). @param {() => string | null} read */
+  const stored = (read) => {
+    try {
+      return read() || "";
+    } catch {
+      return "";
+    }
+  };
+  let chosen = stored(() => localStorage.getItem(KEY)); // "" is the system's preference
+  const theme = () => chosen || systemTheme();
 
   /** @param {string} query */
   const answer = (query) => ({
@@ -42,7 +51,8 @@
 
   /** The data set that this tab works on, as shared/tab.js has it. */
   const tabDataset = () =>
-    new URL(location.href).searchParams.get("dataset") || sessionStorage.getItem("exdd.dataset") || "";
+    new URL(location.href).searchParams.get("dataset") ||
+    stored(() => sessionStorage.getItem("exdd.dataset"));
 
   // An event says which data set the tab works on (pages/tab.py). Gradio would show why one was refused in an overlay of
   // its own; an empty list of reasons ends the event without one.
@@ -56,7 +66,8 @@
     headers.set("X-ExDD-Dataset", encodeURIComponent(tabDataset()));
     const answer = await send(address, { ...options, headers });
     if (answer.status !== 401 && answer.status !== 403) return answer;
-    sayRefused((await answer.json()).detail);
+    const said = await answer.json().catch(() => ({})); // a proxy's refusal is no JSON
+    sayRefused(said.detail || "You are not allowed to do this. Sign in again.");
     return new Response('{"detail": []}', {
       status: answer.status,
       headers: { "Content-Type": "application/json" },
@@ -90,9 +101,12 @@
   document.addEventListener("click", (event) => {
     if (!clicked(event, "[data-theme-toggle]")) return;
     const next = theme() === "dark" ? "light" : "dark";
-    // The system's preference needs no entry.
-    if (next === systemTheme()) localStorage.removeItem(KEY);
-    else localStorage.setItem(KEY, next);
+    chosen = next === systemTheme() ? "" : next;
+    try {
+      localStorage.setItem(KEY, chosen);
+    } catch {
+      // storage is refused: it holds for this page only
+    }
     apply();
   });
 
@@ -136,13 +150,13 @@
   // Words that are cut off are whole in a hint, where the page gives none.
   document.addEventListener("pointerover", ({ target }) => {
     for (let at = target; at instanceof HTMLElement && !at.matches(".page"); at = at.parentElement) {
-      if (at.title && at.dataset.cut === undefined) return;
+      if (at.title && at.title !== at.dataset.cut) return;
       const words = at instanceof HTMLSelectElement ? at.selectedOptions[0]?.text : isCut(at) && at.innerText;
       if (words) {
-        at.title = words;
-        at.dataset.cut = "";
+        at.title = at.dataset.cut = words;
         return;
       }
+      if (at.title) at.title = ""; // they are whole again
     }
   });
 })();

@@ -112,6 +112,64 @@ def test_one_timer_follows_a_box_however_often_it_is_shown_anew(scripts: Page) -
 # --- every page -----------------------------------------------------------------------------------------------
 
 
+def test_the_frame_works_where_the_browser_stores_nothing(scripts: Page) -> None:
+    frame = (ROOT / "assets" / "frame.js").read_text("utf-8")
+    refused = """for (const where of ['localStorage', 'sessionStorage'])
+      Object.defineProperty(window, where, { get() { throw new DOMException('refused', 'SecurityError'); } });"""
+    body = f"<script>{refused}{frame}</script><button data-theme-toggle>Theme</button>"
+    scripts.route(SITE + "bare", lambda route: route.fulfill(body=body, content_type="text/html"))
+    scripts.goto(SITE + "bare")
+    is_dark = "document.documentElement.classList.contains('dark')"
+    assert scripts.evaluate(is_dark) is False
+    for wanted in (True, False, True):
+        scripts.click("[data-theme-toggle]")
+        assert scripts.evaluate(is_dark) is wanted
+    asked: list[str] = []
+
+    def refuse(route: Route) -> None:
+        asked.append(route.request.headers["x-exdd-dataset"])
+        route.fulfill(status=200, body="{}")
+
+    scripts.route(SITE + "queue/join", refuse)
+    scripts.evaluate("fetch('/queue/join')")
+    assert asked == [""]
+
+
+def test_a_refusal_that_is_no_json_is_said(browser: Browser) -> None:
+    frame = (ROOT / "assets" / "frame.js").read_text("utf-8")
+    with visiting(browser, errors=False) as page:
+        body = f"<script>{frame}</script><div class='gradio-container'><main class='page'></main></div>"
+        page.route(SITE + "**", lambda route: route.fulfill(body=body, content_type="text/html"))
+        page.route(SITE + "queue/join", lambda route: route.fulfill(status=403, body="<h1>Forbidden</h1>"))
+        page.goto(SITE)
+        answered = "fetch('/queue/join').then((answer) => answer.text())"
+        assert page.evaluate(answered) == '{"detail": []}'
+        assert "Sign in again" in page.locator(".frame-refused").inner_text()
+
+
+def test_a_hint_of_cut_words_goes_when_they_are_whole(scripts: Page) -> None:
+    scripts.evaluate("""async () => {
+      const text = await (await fetch("/frame.js")).text();
+      document.body.innerHTML = `<p id="one" style="width: 60px; overflow: hidden; white-space: nowrap;
+        text-overflow: ellipsis">A long name of an image</p>`;
+      document.head.appendChild(document.createElement("script")).textContent = text;
+    }""")
+    title = "document.querySelector('#one').title"
+    for name in ("A long name of an image", "Another long name of one"):
+        scripts.evaluate("(name) => (document.querySelector('#one').textContent = name)", name)
+        scripts.mouse.move(300, 300)
+        scripts.hover("#one")
+        assert scripts.evaluate(title) == name
+    scripts.evaluate("document.querySelector('#one').textContent = 'Short'")
+    scripts.mouse.move(300, 300)
+    scripts.hover("#one")
+    assert scripts.evaluate(title) == ""
+    scripts.evaluate("document.querySelector('#one').title = 'The page says this'")
+    scripts.mouse.move(300, 300)
+    scripts.hover("#one")
+    assert scripts.evaluate(title) == "The page says this"
+
+
 def test_a_list_stays_open_while_a_job_runs_and_the_page_is_told_only_of_changes(scripts: Page) -> None:
     """What is next is asked for a moment after the last change: a job that told its progress put it off for ever."""
     header = (ROOT / "assets" / "jobs.html").read_text("utf-8")

@@ -25,6 +25,10 @@ window.call = (name, asked) =>
 window.tick = () => new Promise((done) => setTimeout(done, 20));
 window.attempt = (action) => action;
 """
+CURATE = """
+<div class="page"><button class="cu-trim"></button><div class="cu-trimbar" hidden></div><div class="cu-decide"></div>
+<span class="cu-you"></span><dialog class="st-dialog"></dialog></div>
+"""
 
 
 @pytest.fixture
@@ -192,6 +196,94 @@ def test_a_list_stays_open_while_a_job_runs_and_the_page_is_told_only_of_changes
     assert scripts.evaluate("told") == 1
     scripts.evaluate("window.state = 'done'")
     scripts.wait_for_function("told === 2")
+
+
+# --- Curate ---------------------------------------------------------------------------------------------------
+
+
+def test_the_question_who_decides_cannot_be_left_without_a_name(scripts: Page) -> None:
+    scripts.set_content(CURATE)
+    scripts.evaluate("""async () => {
+      const { knowWho } = await import("/curate/who.js");
+      const { createStore } = await import("/shared/store.js");
+      const store = createStore({ who: "" });
+      knowWho({ page: document.querySelector(".page"), store }).then(() => (window.known = store.get().who));
+    }""")
+    field = scripts.locator(".cu-askwho")
+    for _ in range(3):
+        scripts.keyboard.press("Escape")
+        scripts.wait_for_timeout(50)
+    field.click(timeout=5000)
+    scripts.keyboard.type(" Anna  B ")
+    scripts.keyboard.press("Enter")
+    scripts.wait_for_function("window.known === 'Anna B'", timeout=5000)
+    assert scripts.locator("dialog[open]").count() == 0
+
+
+def test_a_mask_that_arrives_late_is_not_trimmed_on_another_candidate(scripts: Page) -> None:
+    scripts.set_content(CURATE)
+    scripts.evaluate("""async () => {
+      const { showTrimming } = await import("/curate/trimming.js");
+      const { createStore } = await import("/shared/store.js");
+      const shown = (id) => ({ id, status: "pending", holder: "", width: 8, height: 8 });
+      const store = createStore({ shown: shown("a"), at: "a", tool: "", view: { brush: 4 }, strokes: 0, past: [] });
+      window.opened = 0;
+      const editor = { past: [], future: [] };
+      const viewer = { editor, open: () => window.opened++, setTool() {}, brush: 0, showBrush() {} };
+      const voice = { attempt: window.attempt, toast() {} };
+      const pane = { page: document.querySelector(".page"), store, call: window.call, voice, viewer };
+      Object.assign(window, { store, shown, trimming: showTrimming(pane, { undoOne() {} }) });
+    }""")
+    empty = "document.createElement('canvas').toDataURL()"
+    mask = f"{{ layer: {empty}, width: 8, height: 8 }}"
+    scripts.evaluate("void trimming.start()")
+    scripts.evaluate("store.patch({ at: 'b', shown: shown('b') })")
+    scripts.evaluate(f"held.a.done({mask})")
+    scripts.wait_for_timeout(100)
+    assert scripts.evaluate("[opened, store.get().tool]") == [0, ""]
+    scripts.evaluate("void trimming.start()")
+    scripts.evaluate(f"held.b.done({mask})")
+    scripts.wait_for_function("opened === 1 && store.get().tool === 'eraser'")
+
+
+def test_the_end_of_a_wait_leaves_another_question_open(scripts: Page) -> None:
+    scripts.set_content(CURATE)
+    scripts.evaluate("""async () => {
+      const { follower, sheet } = await import("/curate/sheet.js");
+      const page = document.querySelector(".page");
+      sheet(page, "Accept them?", []);
+      window.over = false;
+      const call = async () => ({ over: window.over, fraction: 0.5, text: "5 of 10" });
+      const followed = follower(page, call, { attempt: window.attempt });
+      window.ended = followed({ run: "1" });
+      await window.tick();
+      sheet(page, "Who decides?", []);
+      window.over = true;
+      await window.ended;
+    }""")
+    assert scripts.locator("dialog[open] h2").inner_text() == "Who decides?"
+
+
+def test_a_picture_that_is_not_there_yet_shows_no_other_candidate(scripts: Page) -> None:
+    scripts.evaluate("""async () => {
+      const { CurateView } = await import("/curate/view.js");
+      const view = document.body.appendChild(document.createElement("div"));
+      view.style.cssText = "width: 300px; height: 300px";
+      const told = { painted() {}, slid() {}, zoomed() {} };
+      window.view = new CurateView(view, told);
+      const canvas = Object.assign(document.createElement("canvas"), { width: 8, height: 8 });
+      window.picture = canvas.toDataURL();
+      const outline = [[[1, 1], [4, 1], [4, 4]]];
+      window.show = (before) => window.view.show({ before, after: window.picture, width: 8, height: 8, outline });
+      window.show(window.picture);
+    }""")
+    visible = "getComputedStyle(view.before).visibility"
+    scripts.wait_for_function(f"{visible} === 'visible'")
+    scripts.route(SITE + "late.png", lambda route: None)  # not answered
+    scripts.evaluate("show('/late.png')")
+    scripts.wait_for_function(f"{visible} === 'hidden'", timeout=5000)
+    scripts.evaluate("show(picture)")
+    scripts.wait_for_function(f"{visible} === 'visible'")
 
 
 # --- Studio, Inspect and Evaluate -------------------------------------------------------------------------------

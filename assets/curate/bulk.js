@@ -55,13 +55,14 @@ export function showBulk(pane, deciding, followed) {
 /** @param {Pane} pane @param {Deciding} deciding @param {Followed} followed @returns {Run} */
 const runner =
   ({ page, store, call, voice, desk }, { inTurn, takeBack }, followed) =>
-  (action, ids, reasons) =>
-    inTurn(action === "accept" ? "Accepting" : "Rejecting", async () => {
+  (action, ids, reasons) => {
+    const question = dialogOf(page).firstElementChild;
+    return inTurn(action === "accept" ? "Accepting" : "Rejecting", async () => {
       let answer;
       try {
         answer = await followed(await call("bulk", { action, ids, reasons, who: store.get().who }));
       } finally {
-        dialogOf(page).close();
+        if (question?.isConnected) dialogOf(page).close();
       }
       store.patch({ together: answer.ids });
       await desk.settle();
@@ -70,6 +71,7 @@ const runner =
       if (items.some(({ id }) => id === at)) await desk.show(at);
       else await desk.showFirst();
     });
+  };
 
 /**
  * Ask whether these are to be decided on; `advice` says why it is these.

@@ -1,6 +1,7 @@
 // The elements that a candidate's pane is made of. Knows how they look, not when they are shown.
 
 import { drawing, make } from "../shared/dom.js";
+import { loadingHidden } from "../shared/pictures.js";
 import { polygon } from "../shared/words.js";
 
 const HATCH =
@@ -15,7 +16,11 @@ export function hatched(size, lines) {
 }
 
 /** @param {string} kind */
-export const picture = (kind) => make("img", { class: kind, alt: "", draggable: "false" });
+export function picture(kind) {
+  const image = make("img", { class: kind, alt: "", draggable: "false" });
+  loadingHidden(image);
+  return image;
+}
 
 export const sideNames = () => [
   make("span", { class: "st-side st-before" }, "Original"),

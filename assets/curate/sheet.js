@@ -16,7 +16,7 @@ import { plain } from "../shared/parts.js";
  */
 export function sheet(page, title, inside, buttons = []) {
   const dialog = dialogOf(page);
-  dialog.oncancel = null; // what another question did with Escape
+  dialog.onclose = null; // what another question did when it was closed
   const space = make("span", { class: "st-space" });
   const footer = buttons.length > 0 && make("footer", {}, space, ...buttons);
   const ends = buttons.length ? [] : [space, plain("Close", () => dialog.close())];
@@ -60,7 +60,7 @@ export function follower(page, call, voice) {
       for (;;) {
         const answer = await call("look", { run });
         if (answer.over) return answer;
-        if (!isShown && Date.now() - began > 800) {
+        if (!isShown && !dialog.open && Date.now() - began > 800) {
           isShown = true;
           fill();
         }
@@ -69,7 +69,7 @@ export function follower(page, call, voice) {
         await new Promise((done) => setTimeout(done, 120));
       }
     } finally {
-      if (isShown) dialog.close();
+      if (isShown && bar.isConnected) dialog.close(); // another question may be there by now
     }
   };
 }

@@ -35,8 +35,10 @@ export function showTrimming(pane, { undoOne }) {
       if (!shown || !isOpen(shown, at)) return;
       if (tool) return stop();
       const { layer, width, height } = await call("mask", { id: shown.id });
+      const mask = await loaded(layer);
+      if (store.get().at !== shown.id || store.get().tool) return; // another one was opened meanwhile
       viewer.brush = view.brush;
-      viewer.open(await loaded(layer), width, height);
+      viewer.open(mask, width, height);
       store.patch({ tool: "eraser" });
     }),
     stop,
@@ -66,13 +68,12 @@ async function keepMask({ page, store, call, voice, viewer, desk }, undoOne) {
   } finally {
     button.disabled = !viewer.editor.past.length;
   }
-  store.patch({ together: [], tool: "" });
+  const isHere = () => store.get().at === id;
+  store.patch({ together: [], ...(isHere() && { tool: "" }) });
   await desk.settle();
-  await desk.show(id);
-  const lastTrim = () => {
-    const { past, at } = store.get();
-    return past.find((line) => line.action === "trim" && line.subject === at && !line.undone)?.id;
-  };
+  if (isHere()) await desk.show(id);
+  const lastTrim = () =>
+    store.get().past.find((line) => line.action === "trim" && line.subject === id && !line.undone)?.id;
   voice.toast("Only the remaining part of the mask counts.", () => undoOne({ id: lastTrim(), real: false }));
 }
 

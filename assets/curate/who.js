@@ -29,15 +29,14 @@ function ask({ page, store }) {
       event.preventDefault();
       const name = field.value.trim().replace(/\s+/g, " ");
       if (!name) return;
+      dialog.onclose = null;
       done(name);
       dialog.close();
     };
     const form = make("form", { id: "cu-whoform", onsubmit }, field);
     sheet(page, "Who decides?", [make("p", {}, ABOUT), form], [go]);
-    dialog.oncancel = (event) => {
-      if (who) done(who);
-      else event.preventDefault();
-    };
+    // Not a cancel event, of which a browser lets no second one in a row be stopped.
+    dialog.onclose = () => (who ? done(who) : dialog.showModal());
     field.focus();
   });
 }

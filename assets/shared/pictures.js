@@ -29,11 +29,10 @@ export function loadingHidden(element) {
   };
   for (const kind of ["load", "error"])
     element.addEventListener(kind, ({ target }) => turn(target, ""), true);
-  new MutationObserver((changes) => changes.forEach(({ target }) => turn(target, "hidden"))).observe(
-    element,
-    {
-      subtree: true,
-      attributeFilter: ["src"],
-    },
-  );
+  const hide = (/** @type {Node} */ image) =>
+    turn(image, image instanceof HTMLImageElement && image.complete ? "" : "hidden");
+  new MutationObserver((changes) => changes.forEach(({ target }) => hide(target))).observe(element, {
+    subtree: true,
+    attributeFilter: ["src"],
+  });
 }

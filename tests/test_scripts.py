@@ -383,3 +383,18 @@ def test_a_list_that_answers_late_is_not_shown_over_a_later_one(scripts: Page) -
       return store.get().list;
     }""")
     assert shown == "b"
+
+
+def test_a_plot_that_left_the_page_is_given_back(scripts: Page) -> None:
+    purged = scripts.evaluate("""async () => {
+      const purged = [];
+      window.Plotly = { react() {}, purge: (place) => purged.push(place.id) };
+      const { plot } = await import("/evaluate/plots.js");
+      const places = ["a", "b", "c"].map((id) => Object.assign(document.createElement("div"), { id }));
+      for (const place of places) {
+        document.body.replaceChildren(place);
+        plot(place, { data: [], layout: {} }, 100, "figure");
+      }
+      return purged;
+    }""")
+    assert purged == ["a", "b"]

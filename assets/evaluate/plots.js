@@ -56,6 +56,11 @@ export function layoutOf(given, height) {
  */
 export function plot(place, figure, height, name, more = {}) {
   watchTheme();
+  for (const gone of drawn) {
+    if (gone.isConnected) continue;
+    window.Plotly.purge(gone); // with what it listens to of the window
+    drawn.delete(gone);
+  }
   const zooming = more.dragmode === false ? [] : ["zoom2d", "pan2d", "resetScale2d"];
   window.Plotly.react(
     place,
@@ -86,10 +91,7 @@ function recolour() {
     ["gridcolor", "zerolinecolor", "linecolor"].map((what) => [`${axis}.${what}`, line]),
   );
   for (const place of drawn) {
-    if (!place.isConnected) {
-      drawn.delete(place);
-      continue;
-    }
+    if (!place.isConnected) continue;
     const shapes = (place.layout.shapes || []).map((/** @type {any} */ shape) => ({
       ...shape,
       line: { ...shape.line, color: ink },

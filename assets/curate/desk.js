@@ -77,7 +77,7 @@ export function createDesk(store, call, seen) {
  * @param {import("./words.js").Candidate | null} record of it, where it is there already
  * @returns {Partial<import("./state.js").State>}
  */
-export const shownAnew = ({ at, shown }, id, record) => ({
+const shownAnew = ({ at, shown }, id, record) => ({
   at: id,
   ...((at !== id || (record && record.status !== "pending")) && { asking: false, tool: "" }),
   ...(record && { shown: record, ...(shown?.id !== id && { measured: {} }) }),

@@ -97,7 +97,7 @@ function wirePointers(store, editor, { stage, box, cursor }) {
       editor.extend((points.length ? points : [now]).map(at));
       hover(now);
     };
-    drag(event, extend, () => editor.stroke && editor.end());
+    drag(event, extend, () => editor.end());
   });
 }
 

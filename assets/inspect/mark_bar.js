@@ -2,6 +2,7 @@
 // Knows the bar's element; what its buttons do is the marker's.
 
 import { find, make } from "../shared/dom.js";
+import { plain } from "../shared/parts.js";
 import { all, press, quiet } from "./parts.js";
 import { knownName, rememberName } from "../shared/who.js";
 
@@ -81,14 +82,6 @@ export function barOf(tools, { action, words, warning, isTrue }, { types, type, 
     ),
   ];
 }
-
-/**
- * @param {string} words
- * @param {() => unknown} onclick
- * @param {import("../shared/dom.js").Properties} more
- */
-const plain = (words, onclick, more) =>
-  make("button", { type: "button", class: "plain-button", onclick, ...more }, words);
 
 /** @param {Tools} tools @param {"brush" | "eraser"} tool @param {string} title */
 function toolButton(tools, tool, title) {

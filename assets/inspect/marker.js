@@ -2,7 +2,7 @@
 // and a pointer in pixels of the image. Does not know banks, scores or the server: what a person keeps it
 // gives to `keep`.
 
-import { make } from "../shared/dom.js";
+import { drag, make } from "../shared/dom.js";
 import { MaskEditor } from "../shared/mask_editor.js";
 import { barOf, showBar, typed } from "./mark_bar.js";
 
@@ -122,7 +122,7 @@ export class Marker {
   press(event, at) {
     if (!this.ground) return;
     const { editor } = this;
-    const { view, size } = this.ground;
+    const { size } = this.ground;
     const fit = editor.width / size[0];
     const pixel = (/** @type {PointerEvent} */ now) => {
       const [x, y] = at(now);
@@ -130,22 +130,12 @@ export class Marker {
     };
     // Return the focus, so that the viewer's keys work again.
     if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
-    event.preventDefault();
-    view.setPointerCapture(event.pointerId);
     editor.begin(pixel(event), Math.max(0.5, (this.brush / 2) * fit), this.tool === "eraser");
     const draw = (/** @type {PointerEvent} */ now) => {
       const points = now.getCoalescedEvents?.() || [];
       editor.extend((points.length ? points : [now]).map(pixel));
     };
-    const finish = () => {
-      view.removeEventListener("pointermove", draw);
-      view.removeEventListener("pointerup", finish);
-      view.removeEventListener("pointercancel", finish);
-      if (editor.stroke) editor.end();
-    };
-    view.addEventListener("pointermove", draw);
-    view.addEventListener("pointerup", finish);
-    view.addEventListener("pointercancel", finish);
+    drag(event, draw, () => editor.end());
   }
 
   /**

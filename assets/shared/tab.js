@@ -36,11 +36,3 @@ export function taken(name) {
   if (value !== null) history.replaceState(history.state, "", address);
   return value;
 }
-
-/** Follow the workspace's active data set again. */
-export function unpin() {
-  remember(KEY, "", "sessionStorage");
-  const address = new URL(location.href);
-  address.searchParams.delete("dataset");
-  history.replaceState(history.state, "", address);
-}

@@ -16,7 +16,7 @@
 const AROUND = 12;
 /** Pixels for the head of a pane and, below it, what is said of a result; and for the head and the window's edge. */
 export const BELOW = 120;
-export const LEAST_BELOW = 48;
+const LEAST_BELOW = 48;
 const MOST = 40;
 /** Pixels of the image that are seen at least around what is zoomed to. */
 const CONTEXT = 64;

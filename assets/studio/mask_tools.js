@@ -145,7 +145,7 @@ function showStrokes(box, { strokes, drawn }) {
 }
 
 /** @param {MaskSources} sources */
-export const paintButton = ({ paintOnIt }) =>
+const paintButton = ({ paintOnIt }) =>
   plain("Paint on it", () => paintOnIt(), { title: "Continue with brush and eraser" });
 
 /** @param {Studio} studio @param {MaskSources} sources */

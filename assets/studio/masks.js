@@ -115,7 +115,7 @@ export const measuredWords = ({ share, box }) =>
 export const reductionOf = (picture) => (picture ? picture.width / picture.editor[0] : 1);
 
 /** The limits of the brush, in pixels of the image. @param {Canvas | null} picture */
-export function brushLimits(picture) {
+function brushLimits(picture) {
   const longer = Math.max(picture?.width || 64, picture?.height || 64);
   return { least: Math.max(1, Math.ceil(reductionOf(picture))), most: Math.max(2, longer / 4) };
 }

@@ -108,7 +108,8 @@ class Marks:
                 self.left[name] = why
         known = set(self.outlines) | set(self.left)
         by_folder = [name for name in tree.images if name not in known and folder_label(name) == NORMAL]
-        left = {name: UNLISTED for name in tree.images if name not in known and name not in set(by_folder)}
+        known.update(by_folder)
+        left = {name: UNLISTED for name in tree.images if name not in known}
         records = [self._record(name) for name in (*self.outlines, *by_folder)]
         if by_folder:
             self.notes.append(

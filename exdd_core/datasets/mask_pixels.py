@@ -52,10 +52,10 @@ def without_masks(tree: Tree, records: list[Record]) -> tuple[list[Record], list
 
     If at least half of them do, the images of this data set are black and white, and all records stay.
     """
-    alike = [record.path for record in records if like_a_mask(tree.path(record.path))]
+    alike = dict.fromkeys(record.path for record in records if like_a_mask(tree.path(record.path)))
     if 2 * len(alike) >= len(records):
         return records, []
-    return [record for record in records if record.path not in set(alike)], alike
+    return [record for record in records if record.path not in alike], list(alike)
 
 
 def like_a_mask(path: Path) -> bool:

@@ -19,6 +19,7 @@ from exdd_core.datasets.finder import Finder
 from exdd_core.datasets.groups import GroupRule
 from exdd_core.datasets.marks import Marks, has_normal_folder, is_wrapping, most_marked, read_each
 from exdd_core.datasets.outlines import fault, stated_size
+from exdd_core.datasets.pairing import NO_IMAGE
 from exdd_core.datasets.record import BY_MASK, DEFECT, Outline, Reading, Record
 from exdd_core.datasets.texts import read_lines, read_xml
 from exdd_core.datasets.tree import Tree, base, name_key, parent, stem
@@ -32,7 +33,6 @@ TEST_EVERY = (3, 2)
 GROUPS = True
 HEAD = 4096  # bytes at the start of a file that are searched for the root element
 BY_OBJECT = "masks of single objects; the masks in SegmentationClass/ contain all of them"
-NO_IMAGE = "masks whose name does not match any image"
 
 
 def detect(tree: Tree) -> bool:
@@ -45,7 +45,8 @@ def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
     folder_of = {name: squeezed(base(parent(name))) for name in tree.images}
     masks = [name for name, folder in folder_of.items() if folder == "segmentationclass"]
     by_object = [name for name, folder in folder_of.items() if folder == "segmentationobject"]
-    pictures = replace(tree, images=tuple(n for n in tree.images if n not in {*masks, *by_object}))
+    others = {*masks, *by_object}
+    pictures = replace(tree, images=tuple(name for name in tree.images if name not in others))
     marks, finder = Marks(), Finder(pictures)
     add_all(pictures, marks)
     mask_of = {image: mask for mask in masks if (image := finder.of_stem(mask))}
@@ -60,7 +61,8 @@ def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
         _with_mask(record, mask_of[record.path], boxed[record.path]) if record.path in mask_of else record
         for record in reading.records
     ]
-    left = {name: NO_IMAGE for name in masks if name not in mask_of.values()}
+    taken = set(mask_of.values())
+    left = {name: NO_IMAGE for name in masks if name not in taken}
     left |= {name: BY_OBJECT for name in by_object}
     return replace(reading, records=records, left_out=reading.left_out | left)
 

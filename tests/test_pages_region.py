@@ -142,6 +142,19 @@ def test_brightness_proposes_the_part(workspace: Workspace) -> None:
     assert np.array_equal(dataset_settings.region_by_threshold(workspace, "parts", 90), part_mask())
 
 
+def test_of_two_data_sets_at_once_each_is_proposed_by_its_own_brightness(workspace: Workspace) -> None:
+    """Another tab's threshold may be answered between the two halves of this one."""
+
+    class Shared(region.Editor):
+        def __setattr__(self, name: str, value: Any) -> None:
+            super().__setattr__(name, value)
+            if name == "_brightness" and value is not None:
+                super().__setattr__(name, (("another", "", 1), np.full(SHAPE, 255.0)))
+
+    made = region.propose(Shared(workspace), asked(questions.Propose, threshold=90, shown=[128, 96]))
+    assert made["share"] == pytest.approx(part_mask().mean())
+
+
 def test_the_usual_brightness_is_the_median_of_the_mean_of_three_channels(workspace: Workspace) -> None:
     rows = [r for r in workspace.images("parts", label="normal") if (r.width, r.height) == (128, 96)]
     wanted = np.median(np.stack([read_image(row.path).mean(axis=2) for row in rows]), axis=0)

@@ -98,10 +98,10 @@ class Editor:
 
     def brightness(self, info: DatasetInfo) -> np.ndarray:
         """As `dataset_settings.usual_brightness`, cached, since people try several thresholds."""
-        about = info.name, str(info.depth), info.state
-        if self._brightness is None or self._brightness[0] != about:
-            self._brightness = about, dataset_settings.usual_brightness(self.workspace, info.name)
-        return self._brightness[1]
+        about, known = (info.name, str(info.depth), info.state), self._brightness
+        if known is None or known[0] != about:  # another thread may put another data set's there
+            known = self._brightness = about, dataset_settings.usual_brightness(self.workspace, info.name)
+        return known[1]
 
     def keep(self, mask: np.ndarray) -> str:
         """Keep the last few uploaded masks, bool (H, W), in memory; returns the mask's name."""
@@ -118,9 +118,10 @@ class Editor:
         if kind == "above":
             return self.brightness(info) > int(which)
         if kind == "file":
-            if which not in self._files:
+            found = self._files.get(which)
+            if found is None:
                 raise BadInput("The workbench has been restarted since the file was chosen; choose it again.")
-            packed, shape = self._files[which]
+            packed, shape = found
             return np.unpackbits(packed, count=shape[0] * shape[1]).reshape(shape).astype(bool)
         if kind == "state":
             return _region(self.workspace, info, int(which))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ from starlette.testclient import TestClient
 from exdd_core import decoding, pixels
 from exdd_core.capped_folder import CappedFolder
 from exdd_core.datasets import demo
-from exdd_core.images import encode_png
+from exdd_core.images import encode_png, read_image
+from exdd_core.review import Review
+from exdd_core.studio import editor
 from exdd_core.workspace import Workspace
 from exdd_core.workspace.imports import import_dataset
 from pages import kept_pictures, routes
+from pages.inspect import page, questions
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +125,22 @@ def test_pictures_stay_below_their_cap(tmp_path: Path) -> None:
     there = sum(file.stat().st_size for file in folder.folder.iterdir())
     assert 10_000 < there <= 20_000
     assert folder.read("59") == b"x" * 1_000 and folder.read("0") is None
+
+
+def test_what_is_kept_in_memory_is_of_the_file_that_is_there_now(workspace: Workspace) -> None:
+    """A data set that was deleted may come back under its name with other images, whose times a copy may set alike."""
+    row, review = workspace.images("plates")[0], Review(workspace)
+
+    def shown() -> tuple[str, float]:
+        small: Any = page.thumbnails(review, questions.Images(ids=[row.id]))["thumbnails"]
+        return small[row.id], float(editor.canvas(workspace, row.id).pixels.mean())
+
+    before, content, made = shown(), row.path.read_bytes(), row.path.stat()
+    inverted = encode_png(255 - read_image(row.path))
+    row.path.unlink()
+    row.path.write_bytes(inverted)
+    os.utime(row.path, ns=(made.st_atime_ns, made.st_mtime_ns))
+    after = shown()
+    assert after[0] != before[0] and after[1] == pytest.approx(255 - before[1], abs=2)
+    row.path.write_bytes(content)
+    assert shown() == before

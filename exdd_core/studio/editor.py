@@ -16,6 +16,7 @@ import numpy as np
 from exdd_core.datasets import incoming
 from exdd_core.drawing import DEFECT, crop_around
 from exdd_core.errors import BadInput
+from exdd_core.files import changed
 from exdd_core.geometry import MIN_SIDE
 from exdd_core.images import read_image, read_layer, read_mask
 from exdd_core.studio import ordering, painting
@@ -26,7 +27,7 @@ from exdd_core.workspace.decisions import in_force
 
 if TYPE_CHECKING:
     from exdd_core.depth import Depth
-    from exdd_core.workspace import ImageRow, Workspace
+    from exdd_core.workspace import Workspace
     from exdd_core.workspace.candidates import Candidate
 
 COLOUR = (*DEFECT, 255)  # RGBA of a mask in an editor
@@ -70,22 +71,24 @@ class Piece:
 
 def canvas(workspace: Workspace, source: str) -> Canvas:
     """An image of the workspace as an editor shows it."""
-    return _canvas(workspace, workspace.image(source))
+    row = workspace.image(source)
+    return _canvas(row.path, row.id, row.depth, changed(row.path))
 
 
 @functools.lru_cache(maxsize=2)
-def _canvas(workspace: Workspace, row: ImageRow) -> Canvas:
-    image = _image(workspace, row.id)
+def _canvas(path: Path, id: str, depth: Depth | None, made: int) -> Canvas:
+    image = _pixels(path, id, depth, made)
     return Canvas(mask_layers.editor_copy(image, _side(image)), image.shape[1], image.shape[0])
 
 
 def _image(workspace: Workspace, source: str) -> np.ndarray:
     row = workspace.image(source)
-    return _pixels(row.path, row.id, row.depth)
+    return _pixels(row.path, row.id, row.depth, changed(row.path))
 
 
-@functools.lru_cache(maxsize=2)  # read at every stroke; a file never changes, but its depth may
-def _pixels(path: Path, id: str, depth: Depth | None) -> np.ndarray:
+@functools.lru_cache(maxsize=2)  # read at every stroke
+def _pixels(path: Path, id: str, depth: Depth | None, made: int) -> np.ndarray:
+    """made: as `changed`, since another data set of the same name may come to have such a file."""
     image = read_image(path, id, depth)
     image.flags.writeable = False
     return image

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from exdd_core import drawing
 from exdd_core.errors import BadInput
+from exdd_core.files import changed
 from exdd_core.images import thumbnail
 from exdd_core.review import BankState, ImageList, Review, sheet
-from exdd_core.review.lists import Entry
+from exdd_core.review.lists import Entry, ShownImage
 from exdd_core.workspace import image_windows
 from pages import answers
 from pages.guard.uploads import allowed_path, uploaded
@@ -184,16 +185,20 @@ def put_back(review: Review, asked: questions.Listed) -> Answer:
 
 def thumbnails(review: Review, asked: questions.Images) -> Answer:
     """Small pictures by id; "" for an unreadable image, whose reason is shown when it is opened."""
-    return {"thumbnails": {id: _thumbnail(review, id) for id in asked.ids}}
+    state = review.bank_state()
+    return {"thumbnails": {id: _thumbnail(review, id, state.version.id if state else "") for id in asked.ids}}
 
 
-def _thumbnail(review: Review, id: str) -> str:
+def _thumbnail(review: Review, id: str, bank: str) -> str:
     try:
-        return _drawn_thumbnail(review, id)
+        image = review.image(id)
+        # A file of no data set has the depth of the bank.
+        return _drawn_thumbnail(review, image, changed(image.path), bank if id.startswith("file:") else "")
     except BadInput:  # not remembered: the image may be readable next time
         return ""
 
 
-@functools.lru_cache(maxsize=4096)  # the pixels of an id never change
-def _drawn_thumbnail(review: Review, id: str) -> str:
-    return jpeg_url(thumbnail(review.read(review.image(id)).pixels, THUMBNAIL_SIDE))
+@functools.lru_cache(maxsize=4096)
+def _drawn_thumbnail(review: Review, image: ShownImage, made: int, bank: str) -> str:
+    """made: as `changed`, since another data set of the same name may come to have such a file."""
+    return jpeg_url(thumbnail(review.read(image).pixels, THUMBNAIL_SIDE))

@@ -131,7 +131,9 @@ class Builder:
     ) -> None:
         """refresh: updates `outputs` when a build has ended; begun: updates `listed` when one was ordered."""
         begin = answers.sentences(self.note)(self._begin)
-        self.dataset.input(self._size_of, self.dataset, [self.size, self.aspect], **answers.HIDDEN)
+        self.dataset.input(
+            answers.toasted(self._size_of), self.dataset, [self.size, self.aspect], **answers.HIDDEN
+        )
 
         def built() -> dict[Any, Any]:
             shown = refresh()

@@ -82,6 +82,7 @@ class Rows:
 
     def connect(self) -> None:
 
+        @answers.toasted
         def change(bank: str, side: str) -> dict[Any, Any]:
             return {self.list: self._list(bank, side, 0), self.page: 0}
 

@@ -53,9 +53,7 @@ class Gallery:
             self.title = answers.markup()
             self._build_filters()
             self.note = answers.note()
-            self.grid = answers.markup(
-                elem_id="gallery", js_on_load="exdd.gallery(element, (asked) => trigger('act', asked));"
-            )
+            self.grid = answers.markup(elem_id="gallery", js_on_load=GRID_JS)
         self.page = gr.State(0)
         self.kept = gr.Textbox(visible=False)  # KEPT_JS fills it in
         self.filters = [self.split, self.label, self.type]
@@ -70,6 +68,7 @@ class Gallery:
     def connect(self, refresh: Any, everything: list[Any]) -> None:
         """Connect the events. refresh: updates the whole page after a change."""
 
+        @answers.toasted
         def filtered(*filters: str) -> dict[Any, Any]:
             return {self.grid: self._grid(0, *filters), self.page: 0}
 

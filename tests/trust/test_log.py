@@ -22,7 +22,7 @@ from exdd_core.jobs import kinds
 from exdd_core.workspace import Workspace, people
 from exdd_core.workspace.failures import sentence_of
 from pages import answers
-from pages.guard import Doors
+from pages.guard import Doors, rights
 from pages.guard.visitors import visitor_of_request
 from tests.browser import ROOT, serving
 
@@ -107,6 +107,22 @@ def test_an_event_that_fails_shows_its_number_and_not_what_went_wrong(log: Path)
     with pytest.raises(gr.Error) as shown:
         answers.toasted(broken)()
     assert "ZeroDivisionError" in line_of(log, str(shown.value))["traceback"]
+
+
+def test_a_choice_of_what_is_gone_meanwhile_is_one_sentence(workspace: Workspace) -> None:
+    """As in a tab that was opened before another one deleted it."""
+    import app
+
+    fns = [event.fn for event in app.create_app(workspace).fns.values() if event.fn is not None]
+    events = {rights.name_of(function): function for function in fns}
+    for name, given, said in (
+        ("builder.Builder._size_of", ["gone"], 'no data set "gone"'),
+        ("rows.Rows.connect.<locals>.change", ["gone", "positive"], 'no bank version "gone"'),
+        ("gallery.Gallery.connect.<locals>.filtered", ["", "", ""], "no data set yet"),
+    ):
+        (event,) = [function for known, function in events.items() if known.endswith(name)]
+        with pytest.raises(gr.Error, match=said):
+            event(*given)
 
 
 def test_the_number_that_a_command_prints_finds_its_line(tmp_path: Path) -> None:

@@ -5,10 +5,13 @@ Knows where a browser stores it. Does not know accounts: a name is only what som
 
 from __future__ import annotations
 
+from pages import answers
 from pages.guard import person
 
 WHO = "exdd.who"  # the key in the browser's storage, as in assets/shared/who.js
 WHO_JS = f"(localStorage.getItem('{WHO}') || '')"  # an expression of a script: the name, or ''
+# Adds the name to the events of `answers.buttons`.
+NAMED_BUTTONS_JS = answers.BUTTONS_JS.replace("...button.dataset", f"...button.dataset, who: {WHO_JS}")
 NOBODY = "someone"
 
 

@@ -33,7 +33,7 @@ from pages.banks.version_rows import (
 from pages.guard import person
 from pages.guard.uploads import uploaded
 from pages.html import text
-from pages.who import WHO_JS
+from pages.who import NAMED_BUTTONS_JS, who_of
 
 if TYPE_CHECKING:
     from exdd_core.banks.compare import Measured
@@ -67,7 +67,6 @@ ACTS = (
     "called",
 )
 MEASUREMENTS = {"table1": "Table 1"}  # that build versions for themselves
-NOBODY = "someone"  # the name of a person who gave none
 # Adds the name that is typed for a version; Enter presses the button beside it.
 TABLE_JS = answers.BUTTONS_JS.replace(
     "...button.dataset", "...button.dataset, called: element.querySelector('.version-called')?.value ?? ''"
@@ -79,10 +78,10 @@ element.addEventListener('keydown', (event) => {
 });
 """
 TABLE_JS += answers.GROWING_JS
-# Adds the name that this browser stored on Curate to the events of `answers.buttons`.
-DUE_JS = answers.BUTTONS_JS.replace("...button.dataset", f"...button.dataset, who: {WHO_JS}")
 # Ignores further clicks until the first is answered; after an error the button works again.
-DUE_JS += """
+DUE_JS = (
+    NAMED_BUTTONS_JS
+    + """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-act]'), words = button?.textContent;
   if (!button) return;
@@ -91,6 +90,7 @@ element.addEventListener('click', (event) => {
   setTimeout(() => Object.assign(button, { disabled: false, textContent: words }), 10000);
 });
 """.replace("BEGUN", BEGUN_JS)
+)
 
 
 class Versions:
@@ -223,11 +223,11 @@ class Versions:
         def mend(pair: tuple[str, str] | None, event: gr.EventData) -> dict[Any, Any]:
             from exdd_core.curation import aligning
 
-            who = person(answers.told(event, "who"))
+            who = answers.told(event, "who")
             if answers.told(event, "act", "rebuild", "align") == "rebuild":
-                builder.rebuild(answers.told(event, "id"), who)
+                builder.rebuild(answers.told(event, "id"), person(who))
                 return self.updates()
-            decided = aligning.catch_up(self.workspace, who or NOBODY)
+            decided = aligning.catch_up(self.workspace, who_of(who))
             return refresh() | compared.again(pair) | {self.note: answers.say("done", decided.sentence)}
 
         self.table.act(act, None, outputs, **answers.HIDDEN).then(None, js=ASKED_JS)

@@ -17,14 +17,13 @@ from exdd_core.sentences import count
 from exdd_core.workspace import dataset_changes, dataset_settings, dataset_uses, exporting, image_windows
 from pages import answers, job_panel
 from pages.html import text
-from pages.who import WHO_JS, who_of
+from pages.who import NAMED_BUTTONS_JS, WHO_JS, who_of
 
 if TYPE_CHECKING:
     from exdd_core.workspace import DatasetInfo, Workspace
     from exdd_core.workspace.dataset_states import Change
 
 SHOWN = 12  # largest number of changes listed
-BUTTONS_JS = answers.BUTTONS_JS.replace("...button.dataset", f"...button.dataset, who: {WHO_JS}")
 
 
 class Manage:
@@ -37,7 +36,7 @@ class Manage:
             answers.folded("State of the data set"),
         ):
             self.note = answers.note()
-            self.states = answers.markup(js_on_load=BUTTONS_JS, elem_id="states")
+            self.states = answers.markup(js_on_load=NAMED_BUTTONS_JS, elem_id="states")
             with gr.Row():
                 self.name = gr.Textbox(
                     label="Display name", info="Shown on all pages; ids keep the first name.", max_lines=1
@@ -57,7 +56,7 @@ class Manage:
                 )
                 self.kind = gr.Textbox(label="New type name", info="On all of its images.", max_lines=1)
             self.keep = gr.Button("Change", elem_id="manage-keep")
-            self.actions = answers.markup(_ACTIONS, js_on_load=BUTTONS_JS, elem_id="manage-actions")
+            self.actions = answers.markup(_ACTIONS, js_on_load=NAMED_BUTTONS_JS, elem_id="manage-actions")
             self.job = job_panel.JobPanel(workspace, "export_dataset")
         self.who = gr.State("")
         self.fields = [self.name, self.depth, self.masks, self.type, self.kind]

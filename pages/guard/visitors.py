@@ -36,7 +36,6 @@ class Visitor:
     role: Role | None
 
 
-GUEST = Visitor("", None)
 _scope: ContextVar[Scope | None] = ContextVar("exdd_scope", default=None)
 
 

@@ -1,7 +1,7 @@
 """What whoever runs the workbench asks it: is it up, can it work, and how much has it done.
 
     /healthz    200 while the program answers; open to everybody, says nothing else
-    /readyz     200 when the workspace can be read and jobs are being run; 503 and a sentence otherwise
+    /readyz     200 when the workspace can be read; 503 and a sentence otherwise
     /metrics    counters for Prometheus, for those who may look
 
 Knows the workspace and its jobs. Does not know what pages show.

@@ -83,11 +83,12 @@ class Previews:
 
     def get(self, id: str) -> PreviewRun:
         """The preview of that id. Raises `BadInput` for one that is no longer known."""
-        if id not in self._runs:
+        run = self._runs.get(id)
+        if run is None:
             raise BadInput(
                 "This preview was started before the workbench was last restarted; preview it again."
             )
-        return self._runs[id]
+        return run
 
     def running(self) -> list[PreviewRun]:
         """The unfinished previews, the oldest first."""

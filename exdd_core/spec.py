@@ -17,6 +17,7 @@ from exdd_core.errors import BadInput
 
 Json = dict[str, object]
 """A JSON object whose keys are known only to whoever wrote it, such as an engine's settings."""
+LARGEST_SEED = 2**32 - 1  # that every random number generator accepts
 LONGEST = 80  # characters of a value that a sentence repeats
 WANTED = {  # what fits, by pydantic's names of what is wrong
     "list_type": "a list",

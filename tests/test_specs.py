@@ -23,7 +23,8 @@ from exdd_core.progress import Progress
             {"positive_ratio": "much"},
             "The positive kept share is much; it must be a number above 0 and up to 1.",
         ),
-        ({"seed": -1}, "The seed is -1; it must be a whole number, 0 or more."),
+        ({"seed": -1}, "The seed is -1; it must be a whole number from 0 to 4294967295."),
+        ({"seed": 10**20}, f"The seed is {10**20}; it must be a whole number from 0 to 4294967295."),
         (
             {"max_real_parts": 1.5},
             "The number of defective parts is 1.5; it must be a whole number, 0 or more.",

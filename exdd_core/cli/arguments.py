@@ -32,7 +32,7 @@ BANK = {
     "backbone": "NAME",
     "likeness": "L",
 }
-LARGEST = 2**32 - 1  # the largest seed that every random number generator accepts
+LARGEST = 2**32 - 1  # as `spec.LARGEST_SEED`, whose module takes its time to import
 
 
 class Group(NamedTuple):

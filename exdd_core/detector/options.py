@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
-from exdd_core.spec import Spec
+from exdd_core.spec import LARGEST_SEED, Spec
 
 
 def _share(bank: str, patches: str) -> Any:
@@ -28,6 +28,7 @@ class DetectorOptions(Spec):
     seed: int = Field(
         default=0,
         ge=0,
+        le=LARGEST_SEED,
         title="seed",
         description="seed for choosing the rows to keep and the folds (default: 0)",
     )

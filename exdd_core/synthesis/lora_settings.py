@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, field_validator
 
 from exdd_core.errors import BadInput
-from exdd_core.spec import Spec
+from exdd_core.spec import LARGEST_SEED, Spec
 
 GB = 10**9
 SIDES = (1024, 768, 512)  # pixels, from the best to the one that needs least
@@ -68,6 +68,7 @@ class TeachingSettings(Spec):
     seed: int = Field(
         default=0,
         ge=0,
+        le=LARGEST_SEED,
         title="seed",
         description="seed for the crops, the noise and the LoRA's initial weights",
     )

@@ -9,7 +9,8 @@ from pages import answers
 from pages.guard import person
 
 WHO = "exdd.who"  # the key in the browser's storage, as in assets/shared/who.js
-WHO_JS = f"(localStorage.getItem('{WHO}') || '')"  # an expression of a script: the name, or ''
+# An expression of a script: the name, or '', also where the browser stores nothing.
+WHO_JS = f"(() => {{ try {{ return localStorage.getItem('{WHO}') || ''; }} catch {{ return ''; }} }})()"
 # Adds the name to the events of `answers.buttons`.
 NAMED_BUTTONS_JS = answers.BUTTONS_JS.replace("...button.dataset", f"...button.dataset, who: {WHO_JS}")
 NOBODY = "someone"

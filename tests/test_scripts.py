@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pages.data import gallery
+from pages.who import WHO_JS
 from tests.browser import ROOT, visiting
 
 if TYPE_CHECKING:
@@ -128,6 +130,8 @@ def test_the_frame_works_where_the_browser_stores_nothing(scripts: Page) -> None
     for wanted in (True, False, True):
         scripts.click("[data-theme-toggle]")
         assert scripts.evaluate(is_dark) is wanted
+    scripted = {WHO_JS: "", f"({gallery.KEEP_JS})('Train')": ["Train"], f"({gallery.KEPT_JS})()": ""}
+    assert {script: scripts.evaluate(script) for script in scripted} == scripted
     asked: list[str] = []
 
     def refuse(route: Route) -> None:

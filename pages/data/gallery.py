@@ -29,8 +29,9 @@ LABELS = {BOTH: None, "Normal": "normal", "Defect": "defect"}
 ALL_TYPES = "All types"
 PAGE_SIZE = 60
 # The tab keeps the filters, so that a page that is opened again shows the same images.
-KEEP_JS = "(...given) => { sessionStorage.setItem('exdd.gallery', JSON.stringify(given)); return given; }"
-KEPT_JS = "() => sessionStorage.getItem('exdd.gallery') ?? ''"
+# A browser may refuse to store anything.
+KEEP_JS = "(...all) => { try { sessionStorage.setItem('exdd.gallery', JSON.stringify(all)); } catch {} return all; }"
+KEPT_JS = "() => { try { return sessionStorage.getItem('exdd.gallery') ?? ''; } catch { return ''; } }"
 
 # Actions on ticked images: name -> title and explanation.
 ACTS: dict[str, tuple[str, str]] = {

@@ -389,6 +389,59 @@ def test_a_list_that_answers_late_is_not_shown_over_a_later_one(scripts: Page) -
     assert shown == "b"
 
 
+def test_a_job_that_was_begun_after_another_is_followed_in_its_place(scripts: Page) -> None:
+    """Else an export that was asked for while a list was scored would never be saved."""
+    scripts.set_content("<div class='viewer'><div class='vw-job'></div></div>")
+    followed = scripts.evaluate("""async () => {
+      const { createStore } = await import("/shared/store.js");
+      const { scoringPane } = await import("/inspect/scoring.js");
+      const { initial } = await import("/inspect/state.js");
+      const store = createStore(initial({ opacity: 0.5 }, null));
+      const asked = {};
+      const call = (name, { job }) => new Promise((done) => (asked[job] = done));
+      const more = { call, attempt: window.attempt, say() {}, toast() {} };
+      scoringPane({ viewer: document.querySelector(".viewer"), store, ...more });
+      const job = (id) => ({ id, running: true, fraction: 0, text: "" });
+      store.patch({ job: job("a") });
+      while (!asked.a) await window.tick();
+      store.patch({ job: job("b") });
+      asked.a({ rows: {}, seen: 0, job: { ...job("a"), running: false } });
+      await window.tick();
+      return store.get().job?.id;
+    }""")
+    assert followed == "b"
+
+
+def test_what_is_kept_of_one_image_ends_no_drawing_on_the_next(scripts: Page) -> None:
+    marked = scripts.evaluate("""async () => {
+      const { createStore } = await import("/shared/store.js");
+      const { keepMark } = await import("/inspect/marking.js");
+      const { initial } = await import("/inspect/state.js");
+      const store = createStore({ ...initial({ opacity: 0.5 }, null), id: "a", marking: { action: "outline" } });
+      const inspect = { store, call: window.call, attempt: window.attempt, toast() {}, pictures: new Map() };
+      const kept = keepMark(inspect, { action: "outline", who: "Ann", type: "", layer: "" });
+      store.patch({ id: "b", marking: { action: "missed" } });
+      window.held.a.done({ picture: {}, said: "Saved." });
+      await kept;
+      return store.get().marking?.action;
+    }""")
+    assert marked == "missed"
+
+
+def test_a_picture_of_the_former_data_set_is_not_shown_in_the_region_of_the_next(scripts: Page) -> None:
+    shown = scripts.evaluate("""async () => {
+      const { createStore } = await import("/shared/store.js");
+      const { stepper } = await import("/data/changes.js");
+      const store = createStore({ dataset: "a", picture: { index: 0 } });
+      const stepped = stepper({ store, call: window.call, voice: { attempt: window.attempt } })(1);
+      store.patch({ dataset: "b", picture: null });
+      window.held.a.done({ picture: document.createElement("canvas").toDataURL() });
+      await stepped;
+      return store.get().picture;
+    }""")
+    assert shown is None
+
+
 def test_a_plot_that_left_the_page_is_given_back(scripts: Page) -> None:
     purged = scripts.evaluate("""async () => {
       const purged = [];

@@ -792,3 +792,25 @@ def test_the_own_xml_of_cvat_is_named(tmp_path: Path) -> None:
         (tmp_path / "good").mkdir(exist_ok=True)
         (tmp_path / name).rename(tmp_path / "good" / name)
     assert "annotations.xml is CVAT's own XML" in problems(look(tmp_path)[1])
+
+
+def test_a_name_that_is_null_and_a_run_of_half_a_pixel(tmp_path: Path) -> None:
+    """Neither becomes the type "None", nor is the run cut to whole pixels in silence."""
+    pictures(tmp_path / "images", "0.png", "1.png")
+    runs = {"size": [HEIGHT, WIDTH], "counts": [10.5, HEIGHT * WIDTH - 10]}
+    content = coco(["0.png", "1.png"], [{"image_id": 0, "segmentation": runs}])
+    write(tmp_path / "a.json", {**content, "categories": [{"id": 1, "name": None}]})
+    records, found = seen(tmp_path, "coco")
+    assert "has a segmentation that cannot be read" in problems(found) and not found.records[0].outlines
+    assert found.records[0].defect_type == "defect"
+    (tmp_path / "a.json").unlink()
+    write(tmp_path / "labels" / "0.txt", "0 0.5 0.5 0.2 0.2")
+    write(tmp_path / "data.yaml", "names: [null]")
+    assert seen(tmp_path, "yolo")[0]["images/0.png"].defect_type == "class 0"
+
+
+def test_a_circle_beyond_its_image_is_told(tmp_path: Path) -> None:
+    pictures(tmp_path, "0.png", "1.png")
+    size = {"imageWidth": WIDTH, "imageHeight": HEIGHT}
+    write(tmp_path / "0.json", labelme("0.png", shape("circle", [[0, 0], [10, 0]]), **size))
+    assert "extends beyond the image: clipped" in told(seen(tmp_path, "labelme")[1])

@@ -97,7 +97,7 @@ class _File:
         categories: list[_Category] = self._table(content, "categories") if has_categories else []
         self.labels: dict[str, str] = {}
         for row in categories:
-            id, label = _key(row.get("id")), str(row.get("name", ""))
+            id, label = _key(row.get("id")), str(row.get("name") or "")
             if self.labels.setdefault(id, label) != label:
                 raise BadInput(f"{name} gives two categories the same id {id}; {AGAIN}.")
 
@@ -181,6 +181,8 @@ def _outlines(segmentation: list[list[float]] | list[float] | _Runs, label: str)
     if isinstance(segmentation, dict):
         height, width = (int(side) for side in segmentation["size"])
         counts = segmentation["counts"]
+        if not isinstance(counts, str) and any(count % 1 for count in counts):
+            raise ValueError("run lengths that are no whole numbers")
         runs = unpacked(counts) if isinstance(counts, str) else " ".join(str(int(count)) for count in counts)
         return [Outline("runs", (height, width), label, runs)]
     parts = segmentation if isinstance(segmentation[0], list) else [segmentation]

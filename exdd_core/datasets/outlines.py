@@ -98,10 +98,13 @@ def beyond(outline: Outline) -> bool:
 
     False if the size of the image is not known.
     """
-    if outline.kind not in ("polygon", "box", "line") or not (outline.share or outline.size):
+    if outline.kind == "runs" or not (outline.share or outline.size):
         return False
     (width, height), slack = (1, 1) if outline.share else outline.size or (1, 1), 0.01 if outline.share else 1
     across, down = outline.points[::2], outline.points[1::2]
+    if outline.kind == "disc":
+        x, y, radius = outline.points
+        across, down = (x - radius, x + radius), (y - radius, y + radius)
     return bool(min(*across, *down) < -slack or max(across) > width + slack or max(down) > height + slack)
 
 

@@ -178,9 +178,9 @@ def _names(tree: Tree, marks: Marks) -> dict[int, str]:
         names = content["names"]
         marks.used.add(name)
         if isinstance(names, list):
-            return {number: str(label) for number, label in enumerate(names)}
+            return {number: str(label or "") for number, label in enumerate(names)}
         if isinstance(names, dict):
-            return {int(n): str(label) for n, label in names.items() if str(n).isdecimal()}
+            return {int(n): str(label or "") for n, label in names.items() if str(n).isdecimal()}
     for name in tree.files:
         if base(name).lower() in TABLES:
             marks.used.add(name)

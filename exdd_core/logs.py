@@ -58,12 +58,23 @@ class _StandardError(logging.StreamHandler):
         """Nothing to keep."""
 
 
+def _hold_streams() -> None:
+    """Open the streams of a program that was started without them. Otherwise the next file, such as the database, would
+    take the number of standard output or error, to which libraries in C write their warnings."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+
+
 def begin(asks: Callable[[], str], level: int = logging.INFO) -> None:
     """Write the log of this process as JSON lines. Raises `BadInput` where EXDD_LOG names no file to write to.
 
     asks: says who is being served, "" for nobody. level: of our own lines on standard error; a file gets all of them.
     """
     global _asks
+    _hold_streams()
     place, root = os.environ.get(FILE), logging.getLogger()
     try:  # the file may be moved away and is then begun anew, as logrotate expects
         handler = logging.handlers.WatchedFileHandler(place, encoding="utf-8") if place else _StandardError()

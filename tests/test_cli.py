@@ -431,6 +431,19 @@ def made(capsys: pytest.CaptureFixture[str], painted: Path, *arguments: object) 
     return json.loads(capsys.readouterr().out.splitlines()[-1])
 
 
+def test_candidates_are_of_the_named_data_set_and_a_link_to_itself_is_no_file(painted, tmp_path, capsys):
+    order = ["--engine", "procedural", "--prompt", "scratch", "--count", 1]
+    id = made(capsys, painted, *order)["candidates"][0]
+    accept = ["candidates", "reject", id, "--workspace", painted, "--dataset"]
+    assert 'no data set "nothing"' in refusal(capsys, *accept, "nothing")
+    with Workspace.open(painted).writing() as db:
+        db.execute("update candidates set dataset = 'other' where id = ?", [id])
+    assert f"{id} is not a candidate of demo" in refusal(capsys, *accept, "demo")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    said = refusal(capsys, "prompts", "export", tmp_path / "loop", "--workspace", painted)
+    assert "is a link that leads back to itself" in said
+
+
 def test_painting_with_every_option(painted, capsys):
     row = next(row for row in Workspace.open(painted).images("demo", split="train", label="normal"))
     result = made(

@@ -110,6 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RuntimeError as error:
         if "home directory" in str(error):  # pathlib's message for an unknown ~user
             return _refuse("There is no home folder with that name; use the full path instead of ~.")
+        if "Symlink loop" in str(error):  # pathlib's message, too
+            return _refuse("A path is a link that leads back to itself; use another path.")
         return _fail(error)
     except Exception as error:
         return _fail(error)

@@ -123,6 +123,12 @@ def _chosen_candidates(workspace: Workspace, options: argparse.Namespace) -> lis
         raise BadInput(
             "Specify the candidates: ID ..., --all or --recommended; candidates list shows the ids."
         )
+    if options.dataset:
+        from exdd_core.workspace.candidates import get
+
+        name = workspace.dataset(options.dataset).name
+        if strange := [id for id in options.ids if get(workspace, id).dataset != name]:
+            raise BadInput(f"{strange[0]} is not a candidate of {name}; leave --dataset out or correct it.")
     return options.ids
 
 

@@ -159,3 +159,14 @@ def test_lines_of_libraries_are_json_too_and_a_log_that_cannot_be_written_is_sai
     monkeypatch.setenv(logs.FILE, "/nowhere/log.jsonl")
     with pytest.raises(BadInput, match=r"cannot be written to /nowhere/log.jsonl"):
         logs.begin(str)
+
+
+def test_no_file_takes_the_place_of_a_stream_that_is_closed() -> None:
+    """What libraries in C write to standard error would otherwise land in the next file, such as the database."""
+    code = (
+        "import os; from exdd_core import logs; logs.begin(str); print(os.open('/dev/zero', os.O_RDONLY) > 2)"
+    )
+    for closed in (0, 2):
+        command = f'exec "$0" -c "$1" {closed}>&-'
+        found = subprocess.run(["sh", "-c", command, sys.executable, code], capture_output=True, text=True)
+        assert found.stdout.strip() == "True"

@@ -29,12 +29,12 @@ LOCKED ?=
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
 PY := .venv/bin/python
 
-# Installs Debian packages $(1) where that needs no password; elsewhere says what is needed $(2).
+# Installs Debian packages $(1) where that needs no password, one call after another; elsewhere says what is needed $(2).
 define debian_install
 	if command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then \
 	  sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
-	  $$sudo apt-get update -q; \
-	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(1); \
+	  $$sudo env DEBIAN_FRONTEND=noninteractive flock /var/lib/apt \
+	    sh -c 'apt-get update -q && apt-get install -y -q --no-install-recommends "$$@"' apt $(1); \
 	else echo "$(2)" >&2; exit 1; fi
 endef
 

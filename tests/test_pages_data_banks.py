@@ -279,7 +279,7 @@ def test_build_activate_and_delete(address: str, page: Page) -> None:
 
     page.get_by_label("None: normal images only, as PatchCore").check()
     page.get_by_role("button", name="More settings").click()
-    labelled(page, "Size").fill("640x640")  # long enough to be seen
+    labelled(page, "Size").fill("448x448")  # long enough to be seen
     page.get_by_role("button", name="Build", exact=True).click()
     page.locator(".job .bar").wait_for()
     page.locator(".frame-job").wait_for()

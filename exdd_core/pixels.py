@@ -114,6 +114,7 @@ def values_of(source: Source, label: str) -> np.ndarray:
     if kind == "PNG" and len(content) > 24:  # which promises most in fewest bytes
         width, height = struct.unpack(">II", content[16:24])
         require_size(width, height, label)
+        content = _still(content)
     meant = file_tags.tag(io.BytesIO(content), file_tags.PHOTOMETRIC) if kind == "TIFF" else None
     if kind == "TIFF" and file_tags.tag(io.BytesIO(content), file_tags.DNG_VERSION, lacking=0):
         raise BadInput(
@@ -202,6 +203,13 @@ def _on_black(stored: np.ndarray, multiplied: bool) -> np.ndarray:
     if stored.dtype == np.uint16:
         return np.where(opaque > 0, colours, 0)
     return colours if multiplied else np.rint(colours * (opaque.astype(np.float32) / 255)).astype(np.uint8)
+
+
+def _still(content: bytes) -> bytes:
+    """A PNG file without the mark of an animation. Its first page is the image that every program shows; OpenCV would
+    read the first frame, which may be another picture."""
+    at = content.find(b"\0\0\0\x08acTL", 33, content.find(b"IDAT"))
+    return content if at < 0 else content[:at] + content[at + 20 :]  # length, name, two numbers and checksum
 
 
 def _transparent_grey(content: bytes) -> int | None:

@@ -13,7 +13,7 @@ from PIL import Image, TiffImagePlugin
 from exdd_core import formats
 from exdd_core.errors import BadInput
 from exdd_core.formats import is_image, is_system_file, may_be_picture, picture_format
-from exdd_core.images import read_image
+from exdd_core.images import header, mask_values, read_image
 
 
 def encoded(format: str) -> bytes:
@@ -77,3 +77,15 @@ def test_raw_camera_files_are_not_read_as_their_preview(tmp_path: Path) -> None:
     Image.fromarray(np.full((20, 20), 90, np.uint8)).save(tmp_path / "renamed.tif", tiffinfo=tags)
     with pytest.raises(BadInput, match="renamed.tif is a raw camera file, of which only a small preview"):
         read_image(tmp_path / "renamed.tif", "renamed.tif")
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P"])
+@pytest.mark.parametrize("apart", [False, True])
+def test_the_first_page_of_an_animation_is_what_every_program_shows(mode: str, apart: bool) -> None:
+    """Also where it is no frame of it, and for a mask alike."""
+    first, *others = (Image.fromarray(np.full((20, 24), v, np.uint8)).convert(mode) for v in (10, 100, 200))
+    stream = io.BytesIO()
+    first.save(stream, "PNG", save_all=True, append_images=others, default_image=apart)
+    content = stream.getvalue()
+    assert b"acTL" in content and header(content).pages == 3
+    assert (read_image(content) == 10).all() and (mask_values(content) == mask_values(content)[0, 0]).all()

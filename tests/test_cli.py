@@ -439,6 +439,8 @@ def test_candidates_are_of_the_named_data_set_and_a_link_to_itself_is_no_file(pa
     with Workspace.open(painted).writing() as db:
         db.execute("update candidates set dataset = 'other' where id = ?", [id])
     assert f"{id} is not a candidate of demo" in refusal(capsys, *accept, "demo")
+    assert cli.main(["candidates", "history", "nothing", "--workspace", str(painted)]) == 0
+    assert 'There is no decision on "nothing" in this workspace.' in capsys.readouterr().err
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     said = refusal(capsys, "prompts", "export", tmp_path / "loop", "--workspace", painted)
     assert "is a link that leads back to itself" in said

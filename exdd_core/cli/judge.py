@@ -270,8 +270,15 @@ def decision_history(options: argparse.Namespace) -> dict[str, list[Decision]]:
     from exdd_core.workspace import decisions
 
     workspace = open_workspace(options)
-    every = [d for id in options.ids or [None] for d in decisions.history(workspace, id)]
-    found = sorted(every, key=lambda d: -d.id)
+    by_id = {id: decisions.history(workspace, id) for id in options.ids or [None]}
+    found = sorted((d for own in by_id.values() for d in own), key=lambda d: -d.id)
+    for id, own in by_id.items():
+        if not own:
+            say(
+                "Nothing is decided yet."
+                if id is None
+                else f'There is no decision on "{id}" in this workspace.'
+            )
     if not options.json:
         for d in found:
             more = ", ".join(d.reason) + (" (undone)" if d.undone else "")

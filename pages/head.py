@@ -28,7 +28,7 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 EDITION = re.compile("[0-9a-f]{12}/")
 STYLES = "joined/styles.css"
 SCRIPTS = {path: f"joined/{path.strip('/') or 'inspect'}.js" for path in html.PAGES.values()}
-EVERYWHERE = ("gallery", "jobs", "lists", "next")  # folders with the scripts of what all pages have
+EVERYWHERE = ("gallery", "jobs", "lists", "next", "panel")  # folders with the scripts of what all pages have
 # Said by the page itself: what it asks the server may not be answered while PyTorch is read from a cold disk.
 LOADING = """<style id="exdd-loading">body::after {
   content: "Loading PyTorch. The first time takes up to half a minute; then the page continues by itself.";

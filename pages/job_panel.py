@@ -16,7 +16,7 @@ from exdd_core import jobs
 from exdd_core.errors import BadInput
 from exdd_core.sentences import count
 from exdd_core.workspace.clock import now
-from pages.answers import QUIET, buttons, explained, markup, note, say, toasted, told
+from pages.answers import BUTTONS_JS, QUIET, explained, markup, note, say, toasted, told
 from pages.html import bar, download_url, duration, text
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ HELD_SAID = 3  # lines of the gate that the end of a build repeats
 END_SAID = 3  # number of updates that show a job's end
 # The header's script (assets/jobs) says when the list of jobs has changed, and some seconds more.
 LOOK_JS = "document.addEventListener('exdd-jobs', () => trigger('act', {})); trigger('act', {});"
+PANEL_JS = BUTTONS_JS + "exdd.panel(element);"
+# Brings a job that somebody has just begun to sight, wherever the form is.
+SEEN_JS = """() => requestAnimationFrame(() => requestAnimationFrame(() =>
+  document.querySelector('.heading-job .job')?.scrollIntoView({ block: 'nearest' })))"""
 STARTED = now()  # pages show jobs that ended after this
 
 
@@ -43,7 +47,7 @@ class JobPanel:
 
     def __init__(self, workspace: Workspace, *kinds: str):
         self.workspace, self.kinds = workspace, kinds
-        self.panel = buttons(visible=False, elem_classes="job-panel")
+        self.panel = markup(visible=False, js_on_load=PANEL_JS, elem_classes="job-panel")
         self.note = note()
         self._changes = markup("", js_on_load=LOOK_JS, visible="hidden")
         # The shown job, and how many more updates show its end, since an update may overtake another.
@@ -84,9 +88,9 @@ class JobPanel:
                 )
         jobs.submit(self.workspace, kind, title, spec, upload=upload)
 
-    def look_after(self, event: Dependency) -> None:
+    def look_after(self, event: Dependency) -> Dependency:
         """Update the panel right after `event`, before the header looks at the jobs."""
-        event.then(*self._look, **QUIET)
+        return event.then(*self._look, **QUIET)
 
     def _job(self) -> tuple[jobs.Job | None, int]:
         """The job to show (the first active one, else the last that ended), and how many wait after it."""
@@ -127,10 +131,12 @@ class JobPanel:
 
 
 def _job_html(job: jobs.Job, others: int) -> str:
-    behind = f" · {others} more behind it" if others else ""
+    behind = f"<span> · {others} more behind it</span>" if others else ""
+    told = f' data-fraction="{job.fraction}" data-text="{text(job.text)}"' if job.state == "running" else ""
     return (
-        f'<div class="job"><p class="job-title">{text(job.title)}</p>{bar(job.fraction, job.title)}'
-        f'<p class="job-line"><span>{text(job.text)}{behind}</span>'
+        f'<div class="job" data-id="{job.id}"{told}><p class="job-title">{text(job.title)}</p>'
+        f"{bar(job.fraction, job.title)}"
+        f'<p class="job-line"><span><span class="job-told">{text(job.text)}</span>{behind}</span>'
         f'<button type="button" class="plain-button" data-act="cancel" data-id="{job.id}">Cancel</button></p></div>'
     )
 

@@ -58,6 +58,16 @@ COVERED = """[...document.querySelectorAll('.js-plotly-plot')].some((plot) => {
     (one) => one.width && one.right > buttons.left && one.left < buttons.right && one.bottom > buttons.top &&
       one.top < buttons.bottom);
 })"""
+# Notes what a list of places tells of a job, whenever any of it changes.
+TELLING = """(places) => {
+  window.told = [];
+  const look = () => {
+    const counts = places.map((one) => /\\d+ of \\d+/.exec(document.querySelector(one)?.textContent)?.[0] || '');
+    if (counts.join() !== window.told.at(-1)?.join()) window.told.push(counts);
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
 APART = """document.querySelector('.jobs-button').getBoundingClientRect().left -
 document.querySelector('.frame-links nav').getBoundingClientRect().right"""
 

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
 WINDOWS = ((1400, 900), (1280, 720), (1920, 1080), (933, 600))  # the last is 1400x900 at 150 % zoom
 PHONE = (390, 844)
+FORMS = (
+    "#import-look",
+    "#import-start",
+    "#build-start",
+    ".ev-start",
+)  # ends of forms that stand beside a list
+BESIDE = 1200  # pixels from which on they do
 FAULTS = Path(__file__).with_suffix(".js").read_text("utf-8")
 SETTLED = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 150)))"
 
@@ -35,7 +42,9 @@ def everywhere(page: Page, name: str, main: str, phone: bool = False) -> None:
         if (more := page.evaluate(SIDEWAYS)) > 0:
             faults.append(f"the page is {more} px wider than its window")
         next_one = page.locator(f"{main} >> visible=true").first
-        if re.search(r"/(data|banks|evaluate)\b", page.url):  # pages to scroll; the others fit their window
+        if main in FORMS and width >= BESIDE:
+            page.evaluate("scrollTo(0, 0)")
+        elif re.search(r"/(data|banks|evaluate)\b", page.url):  # pages to scroll; the others fit their window
             next_one.evaluate("(one) => one.scrollIntoView({ block: 'nearest' })")
         box = next_one.bounding_box()
         if not box or min(box["x"], box["y"]) < 0 or box["x"] + box["width"] > width:

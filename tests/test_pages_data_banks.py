@@ -17,6 +17,7 @@ from tests.browser import (
     MOVED,
     SLOW,
     STILL,
+    TELLING,
     labelled,
     look_at,
     program,
@@ -364,7 +365,13 @@ def test_a_build_can_be_cancelled(address: str, page: Page) -> None:
     number = before.count()
     page.get_by_role("button", name="More settings").click()
     labelled(page, "Size").fill("1024x1024")  # long enough to be cancelled
+    page.evaluate(TELLING, [".heading-job .job", ".frame-told", ".jobs-active .jobs-text"])
     page.get_by_role("button", name="Build", exact=True).click()
+    page.wait_for_function("() => new Set(window.told.map((counts) => counts[0])).size > 3", timeout=SLOW)
+    told = page.evaluate("window.told")  # the page, the header and its list of jobs tell the same
+    assert all(len({one for one in counts if one}) <= 1 for counts in told), told
+    box = page.locator(".heading-job .job").bounding_box()
+    assert box and box["y"] + box["height"] < 900  # in sight, as the button is
     page.get_by_role("button", name="Cancel").click()
     sentence(page, "cancelled, and nothing was changed")
     assert before.count() == number

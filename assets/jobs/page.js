@@ -154,7 +154,8 @@ function tellPanels(store) {
     document.dispatchEvent(new CustomEvent("exdd-jobs"));
     if (left) timer = window.setTimeout(tell, QUICK, left - 1);
   };
-  store.subscribe(["jobs"], () => {
+  // Not by the jobs: panels tell how far they are, too.
+  store.subscribe(["stamp"], () => {
     clearTimeout(timer);
     tell(AGAIN);
   });

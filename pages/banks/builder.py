@@ -52,9 +52,9 @@ FORM_JS = f"(...given) => {{ {BEGUN_JS} return [...given.slice(0, -1), {WHO_JS}]
 
 
 class Builder:
-    """The form that queues a build, with its progress and result. below: parts to show between these."""
+    """The form that queues a build; `job` shows its progress and result in the row of the page's heading."""
 
-    def __init__(self, workspace: Workspace, *below: gr.components.Component):
+    def __init__(self, workspace: Workspace, heading: gr.Row):
         self.workspace = workspace
         with gr.Column(elem_id="build", elem_classes="card form-card"):
             answers.markup('<h2 class="card-title">Build a bank version</h2>')
@@ -81,13 +81,12 @@ class Builder:
                 max_lines=1,
             )
             self._build_advanced()
-            # Until the data sets are listed; by then there is something to build from.
-            self.start = gr.Button("Build", variant="primary", elem_id="build-start", interactive=False)
-            self.note = answers.note()
+            with gr.Column(elem_classes="form-foot"):
+                self.note = answers.note()
+                # Until the data sets are listed; by then there is something to build from.
+                self.start = gr.Button("Build", variant="primary", elem_id="build-start", interactive=False)
             self.who = gr.Textbox(visible=False)  # FORM_JS fills it in
-        for part in below:
-            part.render()
-        with gr.Column(elem_classes="build-job"):  # last, so that a build that begins or ends moves nothing
+        with heading, gr.Column(elem_classes="heading-job"):
             self.job = job_panel.JobPanel(workspace, "build")
         self.given = [self.dataset, self.positives, self.parts, self.negative, self.positive, self.size]
         self.given += [self.aspect, self.fusion, self.backbone, self.seed, self.likeness, self.who]
@@ -143,7 +142,7 @@ class Builder:
         self.job.connect(built, outputs)
         ordered = self.start.click(begin, self.given, self.note, js=FORM_JS, **answers.HIDDEN)
         ordered.then(begun, None, listed, **answers.HIDDEN).then(None, js=ANSWERED_JS)
-        self.job.look_after(ordered)
+        self.job.look_after(ordered).then(None, js=job_panel.SEEN_JS)
 
     def _measure_newest(self) -> None:
         """Queue a measurement of the version that the last build made, where the test split can show anything."""

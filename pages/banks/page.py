@@ -28,7 +28,7 @@ TEMPLATE = (Path(__file__).resolve().parents[2] / "assets" / "banks.html").read_
 
 
 def render(workspace: Workspace) -> None:
-    frame.heading(TITLE, HINT)
+    heading = frame.heading(TITLE, HINT)
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=560):
             version_list = Versions(workspace)
@@ -36,7 +36,9 @@ def render(workspace: Workspace) -> None:
             rows = Rows(workspace)
             compared = Compared(workspace)  # last, since what it shows comes late and is long
         with gr.Column(scale=2, min_width=368):
-            builder = Builder(workspace, version_list.bundle, version_list.due)
+            builder = Builder(workspace, heading)
+            version_list.bundle.render()
+            version_list.due.render()  # last: it comes late
     changing = [*version_list.outputs, *compared.outputs, *rows.outputs]
 
     def lists() -> dict[Any, Any]:

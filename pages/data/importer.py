@@ -60,9 +60,20 @@ class Importer:
             answers.markup('<h2 class="card-title">Import images</h2>')
             self._build_source()
             self._build_preview()
-            self.note = answers.note()
+            with gr.Column(elem_classes="form-foot"):
+                self.note = answers.note()
+                self.look = gr.Button("Preview", variant="primary", elem_id="import-look")
+                with gr.Row(visible=False) as self.ends:
+                    self.back = gr.Button("Another source", elem_id="import-back", min_width=96)
+                    self.start = gr.Button("Import", variant="primary", elem_id="import-start", min_width=160)
         with heading, gr.Column(elem_classes="heading-job"):
             self.job = job_panel.JobPanel(workspace, "import", "demo")
+        self.steps = [
+            self.source,
+            self.look,
+            self.preview,
+            self.ends,
+        ]  # two of the first step, two of the second
         self.origin = [self.kind, self.path, self.file]
         self.said = [self.layout, self.grouping, self.rule, self.roles, self.depth, self.masks]
         self.settings = [*self.said, self.name, self.width, self.height, self.aspect, self.into]
@@ -92,7 +103,6 @@ class Importer:
                 type="filepath",
                 height=128,
             )
-            self.look = gr.Button("Preview", variant="primary", elem_id="import-look")
 
     def _build_preview(self) -> None:
         layouts = [("Detect", "auto"), *((module.TITLE, name) for name, module in datasets.LAYOUTS.items())]
@@ -130,9 +140,6 @@ class Importer:
                 label="Keep the aspect ratio",
                 info="Fit images into this size instead of stretching them to it.",
             )
-            with gr.Row():
-                self.back = gr.Button("Another source", elem_id="import-back", min_width=96)
-                self.start = gr.Button("Import", variant="primary", elem_id="import-start", min_width=160)
 
     def _build_reading(self) -> None:
         """Fields for masks and bit depth, shown only where a source leaves these open."""
@@ -156,8 +163,7 @@ class Importer:
         """refresh: updates `outputs` when an import has ended; begun: updates `listed` when one was ordered."""
         shown = [
             self.note,
-            self.source,
-            self.preview,
+            *self.steps,
             self.summary,
             self.questions,
             self.details,
@@ -178,7 +184,7 @@ class Importer:
         gr.on(again, said(self._look_again), asked, shown, **last)
         self.rule.blur(said(self._left), [self.read, *asked], shown, **answers.HIDDEN)
         self.questions.act(said(self._answer), asked, shown, **answers.HIDDEN)
-        self.back.click(self._back, None, shown, **answers.HIDDEN)
+        self.back.click(self._step, None, shown, **answers.HIDDEN)
         own = [self.name, self.sizes, self.aspect]
         self.into.input(
             lambda into: [gr.update(visible=into == NEW)] * len(own), self.into, own, **answers.HIDDEN
@@ -188,7 +194,7 @@ class Importer:
         self.job.connect(refresh, outputs)
         ordered = self.start.click(said(self._begin), given, shown, js=whose, **answers.HIDDEN)
         ordered.then(begun, None, listed, **answers.HIDDEN)
-        self.job.look_after(ordered)
+        self.job.look_after(ordered).then(None, js=job_panel.SEEN_JS)
 
     # --- preview ---------------------------------------------------------------------------------------------
 
@@ -202,8 +208,7 @@ class Importer:
         """Preview a source with all choices at their defaults."""
         preview = self._previewed(_chosen(kind, path, file), Choices(), progress)
         return self._shown(preview, {}) | {
-            self.source: gr.update(visible=False),
-            self.preview: gr.update(visible=True),
+            **self._step(second=True),
             self.name: gr.update(value=preview.name, visible=True),
             self.sizes: gr.update(visible=True),
             self.into: NEW,
@@ -282,8 +287,9 @@ class Importer:
             self.start: gr.update(value=label, interactive=ready),
         }
 
-    def _back(self) -> dict[Any, Any]:
-        return {self.source: gr.update(visible=True), self.preview: gr.update(visible=False)}
+    def _step(self, second: bool = False) -> dict[Any, Any]:
+        """Show the first step's components, or the second's."""
+        return {part: gr.update(visible=second == (at > 1)) for at, part in enumerate(self.steps)}
 
     # --- import ----------------------------------------------------------------------------------------------
 
@@ -305,7 +311,7 @@ class Importer:
         else:
             self.job.begin("import", title, spec | {"source": str(Path(source).expanduser().resolve())})
         # Images of a name that is taken may be refused only once they are read: the form then stays for another name.
-        return {} if is_taken else self._back()
+        return {} if is_taken else self._step()
 
     def newest(self) -> str:
         """The data set that the last job brought in, "" for none."""

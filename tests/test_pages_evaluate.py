@@ -27,7 +27,7 @@ from pages.questions import Question
 from tests.browser import COVERED, SLOW, scored, serving, shoot, visiting
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 MEASURED = 300_000  # a busy machine measures slowly
 
@@ -244,6 +244,14 @@ def take_files_along(page: Page, workspace: Workspace, run: Run, folder: Path) -
     assert percent(run, "exdd_full", "aupro") in table
 
 
+def opens(route: Route) -> bool:
+    """Whether a measurement is asked for; anything else goes on."""
+    if (route.request.post_data_json or {}).get("fn_name") == "run":
+        return True
+    route.fallback()
+    return False
+
+
 def sweep(page: Page, workspace: Workspace) -> None:
     """Table 2 with its band; the list's filter."""
     page.click("[data-kind=sweep]")
@@ -259,7 +267,18 @@ def sweep(page: Page, workspace: Workspace) -> None:
     shoot(page, "evaluate-sweep")
     page.select_option(".ev-filters [name=kind]", "sweep")
     assert page.locator(".ev-run").count() == 1 and page.locator(".ev-count").inner_text() == "1 of 3"
+    page.reload()  # which the filter outlives
+    page.locator(".ev-count", has_text="1 of 3").wait_for()
+    assert page.locator(".ev-filters [name=kind]").input_value() == "sweep"
+    page.locator(".ms-sweep").wait_for()
     page.select_option(".ev-filters [name=kind]", "")
+    # One that cannot be opened leaves the one that is seen, whose buttons act on it.
+    gone = {"error": "This measurement is gone."}
+    page.route("**/component_server**", lambda route: opens(route) and route.fulfill(json=gone))
+    page.locator(".ev-run[aria-selected=false]").first.click()
+    page.locator(".st-message", has_text="is gone").wait_for()
+    page.unroute("**/component_server**")
+    assert page.locator(".ev-run[aria-selected=true]").get_attribute("data-id") == run.id
     page.select_option(".ev-filters [name=sort]", "oldest")
     assert page.locator(".ev-run").last.get_attribute("data-id") == run.id
     page.click(".ev-rename")

@@ -1,15 +1,19 @@
 // The list of stored measurements, with its filters. Knows a line of each, not what it measured.
 
 import { find, make } from "../shared/dom.js";
+import { recall, remember } from "../shared/memory.js";
 import { fillSelect } from "./form.js";
 import { figuresLine, listed, SORTS, when } from "./words.js";
 
 /** @typedef {import("./words.js").Line} Line */
 /** @typedef {import("./state.js").Pane} Pane */
 
+const STORED = "exdd.evaluate";
+
 /** @param {Pane} pane @param {() => unknown} begin what the form says */
 export function showList(pane, begin) {
   const { page, store } = pane;
+  keepFilters(store);
   const show = () => {
     const { runs, filters, shown } = store.get();
     const found = listed(runs, filters);
@@ -35,6 +39,17 @@ export function showList(pane, begin) {
   return show;
 }
 
+/** The tab keeps the filters: a reloaded page lists the same. @param {Pane["store"]} store */
+function keepFilters(store) {
+  try {
+    const kept = JSON.parse(recall(STORED, "sessionStorage") || "{}");
+    store.patch({ filters: { ...store.get().filters, ...kept } });
+  } catch {
+    // the stored value is damaged: use the default
+  }
+  store.subscribe(["filters"], ({ filters }) => remember(STORED, JSON.stringify(filters), "sessionStorage"));
+}
+
 /** @param {Pane} pane */
 function showFilters({ page, store }) {
   const { runs, kinds, filters } = store.get();
@@ -44,8 +59,16 @@ function showFilters({ page, store }) {
   const select = (name) => find(box, `[name=${name}]`, HTMLSelectElement);
   /** @param {string} kind */
   const count = (kind) => runs.filter((run) => run.kind === kind).length;
-  const there = [...new Set(runs.map(({ kind }) => kind))];
-  const sets = [...new Set(runs.map(({ dataset }) => dataset))];
+  /** What they are set to is named, also where no run has it any more. @param {string[]} names @param {string} set */
+  const distinct = (names, set) => [...new Set(set ? [...names, set] : names)];
+  const there = distinct(
+    runs.map(({ kind }) => kind),
+    filters.kind,
+  );
+  const sets = distinct(
+    runs.map(({ dataset }) => dataset),
+    filters.of,
+  );
   /** @type {[string, string][]} */
   const byKind = there.map((kind) => [kind, `${kinds[kind]} (${count(kind)})`]);
   /** @type {[string, string][]} */

@@ -41,11 +41,14 @@ export function showOpened(pane, watch) {
     });
     find(page, ".ev-record").replaceChildren(recordOf(opened));
   });
-  /** @param {string} selector @param {(at: string) => Promise<void>} action */
+  /** They act on what is seen, while another one is on its way. @param {string} selector @param {(at: string) => Promise<void>} action */
   const wire = (selector, action) =>
     find(page, selector).addEventListener(
       "click",
-      voice.attempt(() => action(store.get().at)),
+      voice.attempt(async () => {
+        const { shown } = store.get();
+        if (shown) await action(shown.line.id);
+      }),
     );
   wire(".ev-delete", (at) => remove(pane, at));
   wire(".ev-rename", async (at) => {

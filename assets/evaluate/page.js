@@ -66,7 +66,11 @@ function opener(store, call) {
   /** @param {string} id */
   return async (id) => {
     store.patch({ at: id });
-    const shown = await call("run", { id });
+    const shown = await call("run", { id }).catch((error) => {
+      const { at, shown: before } = store.get();
+      if (at === id) store.patch({ at: before?.line.id ?? "" }); // which is still seen
+      throw error;
+    });
     await plotly();
     if (store.get().at !== id) return;
     nameInAddress(id);

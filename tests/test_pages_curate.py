@@ -22,7 +22,19 @@ from exdd_core.synthesis.orders import Order
 from exdd_core.workspace import Workspace, candidates, decisions
 from pages.curate import bulk, candidate, questions, state
 from pages.curate.cards import queue
-from tests.browser import SLOW, at, positive_rows, ready, said, serving, shoot, status, until, visiting
+from tests.browser import (
+    SLOW,
+    at,
+    holding,
+    positive_rows,
+    ready,
+    said,
+    serving,
+    shoot,
+    status,
+    until,
+    visiting,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
@@ -149,6 +161,16 @@ def test_twenty_decisions_at_ten_a_second_all_count_in_order(
         in_order = [made.subject for made in reversed(decisions.history(workspace))]
         assert in_order == wanted
         until(page, lambda: page.locator(".cu-line").inner_text().startswith("20 of 29 decided"))
+        # Whoever leaves while a decision still waits to be sent is asked.
+        asked: list[str] = []
+        page.once("dialog", lambda dialog: asked.append(dialog.type) or dialog.dismiss())
+        with holding(page, "accept") as held:
+            page.keyboard.press("a")
+            until(page, lambda: held)
+            page.keyboard.press("a")
+            page.evaluate("setTimeout(() => location.reload())")
+            until(page, lambda: asked == ["beforeunload"])
+        until(page, lambda: candidates.count(workspace, status="accepted") == 12)
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -391,6 +413,18 @@ def test_without_candidates_there_is_one_way_on(
 def test_the_original_is_at_the_left_of_the_handle(browser: Browser, address: str) -> None:
     """With the handle at the right end, or Space held, only the original is seen; at the left end the result."""
     with curating(browser, address) as page:
+        # No picture of the candidate before is seen under the name of one whose picture is on its way.
+        held: list[Route] = []
+        page.route("**/candidate?*what=image*", lambda route: held.append(route))
+        page.locator(".cu-card").last.click()
+        until(page, lambda: held)
+        after = page.locator(".cu-after")
+        until(page, lambda: str(after.get_attribute("src")).startswith(f"./candidate?id={at(page)}"))
+        assert not after.is_visible()
+        for route in held:
+            route.continue_()
+        page.unroute("**/candidate?*what=image*")
+        until(page, after.is_visible)
 
         def shown() -> list[bool]:
             sides = [page.locator(f".st-side.st-{side}") for side in ("before", "after")]

@@ -66,9 +66,13 @@ export function createDeciding(pane, followed) {
 function queueOf({ store, voice }) {
   /** The end of the last one. @type {Promise<unknown>} */
   let sent = Promise.resolve();
+  let waiting = 0;
+  window.addEventListener("beforeunload", (event) => waiting && event.preventDefault()); // it would be lost
   return (doing, action) => {
     const slow = setTimeout(() => store.patch({ doing }), 400);
+    waiting += 1;
     sent = sent.then(async () => {
+      waiting -= 1;
       store.patch({ deciding: store.get().deciding + 1 });
       try {
         return await action();
@@ -132,6 +136,9 @@ async function send({ store, call, voice, desk }, action, asked, takeBack) {
   try {
     const answer = await call(action, asked);
     voice.toast(answer.sentence, () => takeBack([id]));
+  } catch (error) {
+    store.patch({ stamp: "" }); // it does not count: the queue is asked for anew, once it can be
+    throw error;
   } finally {
     const sending = new Set([...store.get().sending].filter((one) => one !== id));
     store.patch({ sending });

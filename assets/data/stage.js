@@ -2,6 +2,7 @@
 // Knows the drawing and the store, not the server.
 
 import { drag, make } from "../shared/dom.js";
+import { loadingHidden } from "../shared/pictures.js";
 import { drawingOn } from "./drawing.js";
 import { drawShade } from "./shade.js";
 
@@ -24,6 +25,7 @@ export function stagePane(store) {
     { class: "rg-stage", tabindex: "0", role: "application", "aria-label": HELP },
     ...[picture, canvas, shade, box, cursor],
   );
+  loadingHidden(stage);
   const drawing = drawingOn(canvas, store);
   wirePointers(store, drawing.editor, { stage, box, cursor });
 

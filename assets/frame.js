@@ -110,6 +110,16 @@
     apply();
   });
 
+  // What the second click of a double click would delete, the first one has only just brought there.
+  const DELETES = /^(Delete|Drop|Remove|Clear|Stop offering)\b/;
+  const stopSecond = (/** @type {MouseEvent} */ event) => {
+    const button = event.detail > 1 && clicked(event, "button");
+    if (!button || !DELETES.test(button.getAttribute("aria-label") || button.textContent || "")) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  };
+  window.addEventListener("click", stopSecond, true);
+
   document.addEventListener("click", (event) => {
     const link = clicked(event, ".skip, .jump");
     const content = link && document.querySelector(link.getAttribute("href") ?? "");

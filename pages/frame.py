@@ -106,7 +106,7 @@ def _looked(workspace: Workspace, asked: Look) -> Answer:
     shown = {
         "dataset": workspace.active_name() or "",
         "chips": _chips(workspace),
-        "jobs": [_job_told(job) for job in jobs.listed(workspace)],
+        "jobs": [_job_told(workspace, job) for job in jobs.listed(workspace)],
     }
     stamp = hashlib.sha256(json.dumps(shown).encode()).hexdigest()
     if asked.stamp != stamp:
@@ -159,7 +159,7 @@ def act(workspace: Workspace, asked: Act) -> Answer:
     return look(workspace, Look())
 
 
-def _job_told(job: jobs.Job) -> Answer:
+def _job_told(workspace: Workspace, job: jobs.Job) -> Answer:
     outcome = outcome_of(job) if job.state == "done" else Outcome(job.text)
     return {
         "id": job.id,
@@ -170,7 +170,14 @@ def _job_told(job: jobs.Job) -> Answer:
         "fraction": job.fraction,
         "ended": job.ended,
         "lost": job.lost,
+        "vain": _is_vain(workspace, job),
     }
+
+
+def _is_vain(workspace: Workspace, job: jobs.Job) -> bool:
+    """Whether a failed job would fail again: an import under a name that another data set has."""
+    name = "" if job.kind != "import" or job.spec.get("into") else job.spec.get("name")
+    return job.state == "failed" and bool(name) and workspace.dataset_row(str(name)) is not None
 
 
 def _footer(workspace: Workspace) -> None:

@@ -102,6 +102,22 @@ def test_the_drawer_shows_orders_cancels_and_clears(page: Page, workspace: Works
         assert page.evaluate("document.activeElement.className") == "jobs-button"
 
 
+def test_an_import_that_would_fail_again_is_not_offered_again(page: Page, workspace: Workspace) -> None:
+    """As its name is taken; one whose folder is missing may be tried again."""
+    (kept,) = workspace.datasets()
+    folder = str(workspace.path / "datasets" / kept.name)
+    for source, name in (folder, kept.name), ("/nowhere", "other"):
+        spec = {"source": source, "name": name, "size": "64x64"}  # another size than it has
+        jobs.submit(workspace, "import", f"Import {name}", spec)
+    with serving(workspace) as address:
+        visit(page, address)
+        page.locator(".jobs-button").click()
+        taken, missing = entry(page, "Import demo"), entry(page, "Import other")
+        taken.get_by_text("There is already a data set").wait_for(timeout=SLOW)
+        missing.get_by_role("button", name="Try again").wait_for(timeout=SLOW)
+        assert taken.get_by_role("button").count() == 0
+
+
 def test_a_killed_program_loses_no_job(page: Page, workspace: Workspace) -> None:
     killed = jobs.submit(workspace, "synthesize", "Paint many", PAINTING | {"count": 900})
     jobs.submit(workspace, "synthesize", "Paint few", PAINTING | {"count": 2, "seed": 1000})

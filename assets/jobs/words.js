@@ -12,6 +12,7 @@
  * @property {number} fraction 0 to 1
  * @property {string | null} ended ISO time
  * @property {boolean} [lost] whether it failed as files are lost, and can go on without them
+ * @property {boolean} [vain] whether it would fail again, as it did
  *
  * @typedef {"first" | "up" | "down" | "cancel" | "resume" | "again" | "without"} Act
  */
@@ -48,8 +49,8 @@ export const BUTTONS = {
 };
 
 /** What can be done with a job. @param {Job} job @returns {Act[]} */
-export const actsOf = ({ state, lost }) => [
-  ...ACTS[state],
+export const actsOf = ({ state, lost, vain }) => [
+  ...(vain ? [] : ACTS[state]),
   ...(lost ? /** @type {Act[]} */ (["without"]) : []),
 ];
 

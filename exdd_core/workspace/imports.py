@@ -93,7 +93,7 @@ def _same_as_before(workspace: Workspace, name: str, fingerprint: str) -> Datase
         return dataset_info(known, changed=False) if known else None
     raise BadInput(
         f'There is already a data set "{name}" with different images, masks, groups or size; give this '
-        "one another name with --name, or add the new images with --into."
+        "one another name (--name), or add its images to that one (--into)."
     )
 
 

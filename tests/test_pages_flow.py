@@ -28,6 +28,7 @@ from tests.browser import (
     SIDEWAYS,
     SLOW,
     STILL,
+    TELLING,
     chosen,
     holding,
     opened,
@@ -57,17 +58,6 @@ UNDER = """(name) => {
   return [...document.querySelectorAll('button, input, select, textarea, [role=progressbar]')]
     .filter((one) => !box.contains(one) && isUnder(one.getBoundingClientRect()))
     .map((one) => one.textContent || one.className);
-}"""
-
-# Notes what a list of places tells of a job, whenever any of it changes.
-TELLING = """(places) => {
-  window.told = [];
-  const look = () => {
-    const counts = places.map((one) => /\\d+ of \\d+/.exec(document.querySelector(one)?.textContent)?.[0] || '');
-    if (counts.join() !== window.told.at(-1)?.join()) window.told.push(counts);
-    requestAnimationFrame(look);
-  };
-  look();
 }"""
 
 # What the header sends when somebody made another version active: the page looks whether its bank has changed.
@@ -109,6 +99,19 @@ def test_a_stopped_server_leaves_no_picture_under_another_name(
         page.locator(".vw-cover", has_text="is not responding").wait_for(timeout=SLOW)
         assert page.locator(".vw-base").count() == 0 and page.locator(".vw-verdict").count() == 0
         assert page.locator(".vw-name").inner_text() != name
+        # And a decision that was not stored does not count, once the server is there again.
+        page.context.set_offline(False)
+        known_as(page, "Anna")
+        page.goto(address + "curate")
+        ready(page)
+        pending = page.locator(".st-chip[data-status=pending] b")
+        before = pending.inner_text()
+        page.context.set_offline(True)
+        page.keyboard.press("a")
+        page.locator(".st-message", has_text="is not responding").wait_for(timeout=SLOW)
+        assert pending.inner_text() != before
+        page.context.set_offline(False)
+        until(page, lambda: pending.inner_text() == before)
 
 
 def test_another_active_version_is_announced_and_not_applied(
@@ -151,10 +154,14 @@ def test_a_mark_says_that_a_name_is_missing_and_a_filter_outlives_a_reload(
         assert view
         page.mouse.click(view["x"] + view["width"] / 2, view["y"] + view["height"] / 2)
         page.click(".vw-keep")
-        page.locator(".vw-noname", has_text='Enter your name in "By"').wait_for()
+        page.locator(".vw-markbar .vw-noname", has_text='Enter your name in "By"').wait_for()
         assert page.evaluate("document.activeElement.className") == "vw-who"
         page.keyboard.press("Escape")
         page.keyboard.press("Escape")
+        page.click(".vw-cut summary")  # nor is a threshold anybody's
+        page.click(".vw-use")
+        page.locator(".vw-cut .vw-noname", has_text='Enter your name in "By"').wait_for()
+        page.click(".vw-cut summary")
         page.click("[data-filter=defect]")
         assert "filter=defect" in page.url
         page.reload()

@@ -17,6 +17,7 @@ import { fixed, when } from "./words.js";
  */
 
 const STEPS = 1000; // of the slider
+const NO_NAME = 'Enter your name in "By": it is stored with the threshold.';
 const AS_BUILT = "1 is the threshold that this version was built with.";
 
 /**
@@ -96,14 +97,17 @@ function waysOf(look) {
 function useRow(use) {
   const who = make("input", { type: "text", class: "vw-cutwho", maxlength: "40", placeholder: "your name" });
   who.value = knownName();
+  const missing = make("p", { class: "vw-noname", role: "alert", hidden: true }, NO_NAME);
   const useIt = () => {
     const isNamed = Boolean(rememberName(who.value));
     who.setAttribute("aria-invalid", String(!isNamed));
+    missing.hidden = isNamed;
     if (isNamed) use();
     else who.focus();
   };
   const button = plain("Use this", useIt, { class: "main-button vw-use" });
-  return make("div", { class: "vw-row" }, make("label", { class: "vw-row" }, "By", who), button);
+  const row = make("div", { class: "vw-row" }, make("label", { class: "vw-row" }, "By", who), button);
+  return make("div", {}, row, missing);
 }
 
 /** @param {import("./cutting.js").Dot[]} dots @param {number} at */

@@ -37,7 +37,7 @@ from tests.browser import (
 )
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Route
+    from playwright.sync_api import Browser, Dialog, Page, Route
 
 ENDS_WHILE_MEASURING = """
 import threading, time
@@ -163,7 +163,12 @@ def test_twenty_decisions_at_ten_a_second_all_count_in_order(
         until(page, lambda: page.locator(".cu-line").inner_text().startswith("20 of 29 decided"))
         # Whoever leaves while a decision still waits to be sent is asked.
         asked: list[str] = []
-        page.once("dialog", lambda dialog: asked.append(dialog.type) or dialog.dismiss())
+
+        def stay(dialog: Dialog) -> None:
+            asked.append(dialog.type)
+            dialog.dismiss()
+
+        page.once("dialog", stay)
         with holding(page, "accept") as held:
             page.keyboard.press("a")
             until(page, lambda: held)

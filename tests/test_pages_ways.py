@@ -7,20 +7,29 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import pytest
 
 from exdd_core import jobs
+from exdd_core.banks.building import build_bank
+from exdd_core.curation import judge
+from exdd_core.evaluation import Outcome, advise
 from exdd_core.images import read_mask
 from exdd_core.workspace import Workspace, candidates, thresholds
+from exdd_core.workspace.imports import import_dataset
 from tests.browser import SLOW, look_at, ready, said, scored, sentence, serving, until, visit, visiting
 from tests.sizes import everywhere
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+    from exdd_core.evaluation import Advice, Validation
 
 
 def visitor(browser: Browser) -> AbstractContextManager[Page]:
@@ -68,7 +77,7 @@ def test_an_inspectors_way(browser: Browser, real_data: Path, tmp_path: Path) ->
         assert re.search(r"now Defect .* \d+ more judged defective", page.locator(".st-toast").inner_text())
         everywhere(page, "way-inspector-6-again", ".vw-like.main-button", phone=True)
         mark(page, several[1])
-        more_like_this(page, own)
+        more_like_this(page, own, "way-inspector")
         page.get_by_role("link", name="Inspect").click()
         page.locator(".vw-lists").select_option("uploads")
         scored(page)
@@ -124,8 +133,11 @@ def mark(page: Page, image: Path, name: str = "") -> None:
     assert "~" not in page.locator(".vw-filters").inner_text()
 
 
-def more_like_this(page: Page, own: Workspace) -> None:
-    """From a missed defect to ten painted candidates like it, curated by the recommendation: at most 6 clicks."""
+def more_like_this(page: Page, own: Workspace, name: str = "") -> bool:
+    """From a missed defect to ten painted candidates like it, curated by the recommendation: at most 6 clicks.
+
+    name: of looks at the stations. Returns whether any was recommended, and thus accepted.
+    """
     clicks: list[str] = []
 
     def click(selector: str) -> None:
@@ -138,7 +150,8 @@ def more_like_this(page: Page, own: Workspace) -> None:
     assert page.input_value(".st-type") == "blowhole" and page.locator(".st-vary").is_checked()
     assert "blowhole" in page.input_value(".st-prompt")
     page.locator(".st-queue", has_text="Queue 10").wait_for()
-    everywhere(page, "way-inspector-7-like-this", ".st-queue")
+    if name:
+        everywhere(page, f"{name}-7-like-this", ".st-queue")
     click(".st-queue")
     until(page, lambda: candidates.count(own) == 10)
     page.locator(".next-do", has_text="Decide").wait_for()
@@ -148,20 +161,62 @@ def more_like_this(page: Page, own: Workspace) -> None:
     page.wait_for_function(
         "[...document.images].every((one) => one.complete && (one.naturalWidth || !one.src))"
     )
-    everywhere(page, "way-inspector-8-curate", ".cu-accept", phone=True)
+    if name:
+        everywhere(page, f"{name}-8-curate", ".cu-accept", phone=True)
     click("[data-bulk=recommended]")
     sheet = page.locator(".st-dialog .st-sheet")
     sheet.locator("h2", has_text=re.compile("Accept|Nothing is recommended")).wait_for()
-    everywhere(page, "way-inspector-8-recommended", ".st-dialog .st-sheet button", phone=True)
-    confirm = sheet.locator(".cu-confirm")
-    if confirm.count():  # none may be recommended, which is an answer too
+    if name:
+        everywhere(page, f"{name}-8-recommended", ".st-dialog .st-sheet button", phone=True)
+    is_recommended = sheet.locator(".cu-confirm").count() > 0
+    if is_recommended:  # none may be recommended, which is an answer too
         click(".cu-confirm")
         said(page, "Accepted")
+        until(page, lambda: candidates.count(own, status="accepted") > 0)
     else:
         assert "held-out training parts" in sheet.inner_text()
         page.keyboard.press("Escape")
     assert len(clicks) <= 6
     assert {made.mask_spec["file"] for made in candidates.listed(own)} != {""}
+    return is_recommended
+
+
+def test_ten_like_a_missed_defect_are_accepted_by_the_recommendation_in_six_clicks(
+    browser: Browser, real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where each painting helps every held-out part, which is stored here in place of a measurement."""
+
+    def helping(_: object, groups: Any, progress: Any) -> Advice:
+        def outcome(added: Sequence[object]) -> Outcome:
+            parts = {
+                part: gain * len(added) for part, gain in zip("abcd", (0.1, 0.11, 0.12, 0.1), strict=True)
+            }
+            return Outcome(parts, float(np.mean([*parts.values()])), 1.0, 4, 4, 0.0, 10)
+
+        stored = SimpleNamespace(
+            kind=SimpleNamespace(uses_context=False), before=outcome([]), outcome=outcome
+        )
+        stored.detector = SimpleNamespace(additions=list)
+        return advise(cast("Validation", stored), groups, progress)
+
+    monkeypatch.setattr(judge, "advise", helping)
+    for kind, most in (("MT_Free", 48), ("MT_Crack", 24), ("MT_Blowhole", 36)):
+        *files, missed = sorted((real_data / "magnetic_tile" / kind / "Imgs").glob("*.jpg"))
+        (folder := tmp_path / "magnetic_tile" / kind / "Imgs").mkdir(parents=True)
+        for file in files[:: -(-len(files) // most)]:
+            shutil.copy(file, folder)
+            shutil.copy(file.with_suffix(".png"), folder)
+    own = Workspace.create(tmp_path / "workspace", backbone="efficientnet_lite0")
+    import_dataset(own, tmp_path / "magnetic_tile", name="tiles")
+    build_bank(own, "tiles")
+    with serving(own) as address, visitor(browser) as page:
+        page.set_default_timeout(SLOW)
+        known_as(page, "Anna")
+        page.goto(address)
+        page.locator(".vw-files").set_input_files([missed, files[-1]])
+        page.get_by_text("All scored").wait_for()
+        mark(page, missed)
+        assert more_like_this(page, own)
 
 
 def test_a_prompt_engineers_way(browser: Browser, demo_workspace: Workspace, tmp_path: Path) -> None:

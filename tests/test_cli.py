@@ -163,6 +163,7 @@ def test_a_source_or_workspace_that_cannot_be_leaves_nothing_behind(demo_dataset
         (["score", "x.png", "--png", ""], "The value of --png is empty"),
         (["build", "--dataset="], "The value of --dataset is empty"),
         (["import", "~nobody-of-that-name/x"], "There is no home folder"),
+        (["banks", "rebuild", "--who", "A\udcff"], "bytes that are not valid text"),
         (["import", ROOT, "--backbone", "vgg"], "already has the backbone efficientnet_lite0"),
     ],
 )

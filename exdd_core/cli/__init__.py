@@ -120,13 +120,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """Parse the words of one command. The result has its options and, as `command`, its function.
 
-    Raises `BadInput` for unknown words; --help and --version print and raise `SystemExit`.
+    Raises `BadInput` for unknown words and `UnicodeEncodeError` for words that are not valid text; --help and --version
+    print and raise `SystemExit`.
     """
     _check_empty(words)
     given = argparse.Namespace(workspace=_place(), json=False)
     options, unknown = _parser(words).parse_known_args(words, given)
     if unknown:
         options.refuse(f"unrecognized arguments: {' '.join(unknown)}")
+    for value in vars(options).values():  # paths, which may have any bytes, are not str
+        "".join(text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)).encode()
     return options
 
 

@@ -129,7 +129,9 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     if unknown:
         options.refuse(f"unrecognized arguments: {' '.join(unknown)}")
     for value in vars(options).values():  # paths, which may have any bytes, are not str
-        "".join(text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)).encode()
+        "".join(
+            text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)
+        ).encode()
     return options
 
 

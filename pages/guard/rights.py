@@ -25,7 +25,7 @@ curate.cards: queue
 curate.likeness: likeness
 curate.page: news open_page
 data.gallery: Gallery.connect.<locals>.filtered
-data.importer: Importer.connect.<locals>.<lambda> _fields_of_source Importer._back
+data.importer: Importer.connect.<locals>.<lambda> _fields_of_source Importer._step
 data.page: DatasetList.updates render.<locals>.refresh
 data.region: look Region.connect.<locals>.changed
 evaluate.listing: listed open_page

@@ -23,7 +23,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
-from pages.loading import loading_gradio
+from pages.loading import loading_gradio, say_interrupted
+
+if __name__ == "__main__":
+    sys.excepthook = say_interrupted
 
 with loading_gradio():
     import gradio as gr

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Any
 from unittest.mock import patch
 
@@ -35,3 +37,11 @@ def loading_gradio() -> Iterator[None]:
 
     with patch.object(inspect, "getfile", getfile):
         yield
+
+
+def say_interrupted(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Handle what ends a program: Ctrl+C while its modules load, which takes seconds, ends it with one sentence."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("Interrupted; nothing was done.", file=sys.stderr, flush=True)
+        os._exit(130)
+    sys.__excepthook__(kind, error, trace)

@@ -6,6 +6,7 @@ import csv
 import errno
 import json
 import os
+import runpy
 import shutil
 import signal
 import socket
@@ -26,6 +27,7 @@ from exdd_core.images import encode_png, read_mask
 from exdd_core.studio import editor
 from exdd_core.workspace import Workspace, candidates, decisions, prompts
 from exdd_core.workspace.imports import import_dataset
+from pages.loading import say_interrupted
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -100,6 +102,8 @@ def test_a_source_or_workspace_that_cannot_be_leaves_nothing_behind(demo_dataset
         (["build", "--nonsense"], "--nonsense"),
         (["import"], "source"),
         (["import", "nowhere"], "nowhere does not exist"),
+        (["import", os.devnull], "is a pipe, a device or a socket"),
+        (["import", "nowhere", "--groups", f"csv:{os.devnull}"], "is a pipe, a device or a socket"),
         (["import", "nowhere", "--size", "large"], "large"),
         (["import", "nowhere", "--size", "8x8"], "8x8"),
         (["import", "nowhere", "--keep-aspect"], "only be used with --size"),
@@ -135,6 +139,10 @@ def test_a_source_or_workspace_that_cannot_be_leaves_nothing_behind(demo_dataset
         (["evaluate", "--max-real-parts", "3"], "--max-real-parts requires --folds"),
         (["synthesize", "--prompt", "pits"], "import one first"),
         (["synthesize", "--count", "0"], "'0' is not a whole number from 1"),
+        (["teach", "--steps", "many"], "'many' is not a whole number"),
+        (["teach", "--rate", "fast"], "'fast' is not a number"),
+        (["datasets", "set", "tiles", "--mm-per-pixel", "1mm"], "'1mm' is not a number"),
+        (["import", "--", ""], "An argument is empty"),
         (["users", "key", "zoe", "--days", "9999999"], "'9999999' is not a whole number from 1 to 36500"),
         (["synthesize", "--engine", "magic"], "import one first"),
         (["prompts", "forget"], "forget"),
@@ -650,6 +658,21 @@ def test_ctrl_c_ends_with_130_and_nothing_half(demo_dataset, tmp_path):
     assert process.returncode == 130 and "Traceback" not in err
     assert err.strip().splitlines()[-1].startswith("Interrupted")
     assert Workspace.open(place).datasets() == []
+
+
+@pytest.mark.parametrize("program", ["exdd_core", "app"])
+def test_ctrl_c_while_modules_load_is_said_in_one_sentence(program, monkeypatch, capfd):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "run_program", interrupt)
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    with pytest.raises(SystemExit) as end:
+        if program == "app":
+            say_interrupted(KeyboardInterrupt, KeyboardInterrupt(), None)
+        runpy.run_module("exdd_core", run_name="__main__")
+    assert end.value.code == 130
+    assert capfd.readouterr().err == "Interrupted; nothing was done.\n"
 
 
 def test_json_holds_no_nan():

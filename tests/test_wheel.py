@@ -26,7 +26,7 @@ def test_a_wheel_holds_the_program_its_pages_and_what_they_show(tmp_path: Path) 
     with zipfile.ZipFile(made) as wheel:
         held = {name for name in wheel.namelist() if ".dist-info/" not in name}
         (points,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
-        assert "exdd = exdd_core.cli:run_program" in wheel.read(points).decode()
+        assert "exdd = exdd_core.__main__:run" in wheel.read(points).decode()
         assert "exdd-score = exdd_core.bundle.program:run" in wheel.read(points).decode()
     files = [path for path in source.rglob("*") if path.is_file() and "build" not in path.parts]
     kept = {path for path in files if path.suffix in (".py", ".pyi", ".typed") or path.suffix in SHOWN}

@@ -40,9 +40,12 @@ def opened(source: Source, label: str) -> Iterator[Image.Image]:
     limit.
     """
     with io.BytesIO(source) if isinstance(source, bytes) else pixels.open_file(Path(source), label) as stream:
-        pixels.require_length(stream.seek(0, io.SEEK_END), label)
-        stream.seek(0)
-        image = _identify(stream, label)
+        try:
+            pixels.require_length(stream.seek(0, io.SEEK_END), label)
+            stream.seek(0)
+            image = _identify(stream, label)
+        except OSError as error:
+            raise pixels.unreadable(label, error) from None
         pixels.require_size(*image.size, label)
         yield image
 

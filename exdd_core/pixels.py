@@ -51,8 +51,13 @@ def open_file(path: Path, label: str) -> io.BufferedReader:
     except FileNotFoundError:
         raise BadInput(f"{label} does not exist; check the path.") from None
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
-        reason = getattr(error, "strerror", None) or "not a path"
-        raise BadInput(f"{label} cannot be opened ({reason}); check the path and its permissions.") from None
+        raise unreadable(label, error) from None
+
+
+def unreadable(label: str, error: Exception) -> BadInput:
+    """The error for a file that the system does not open or read."""
+    reason = getattr(error, "strerror", None) or "not a path"
+    return BadInput(f"{label} cannot be opened ({reason}); check the path and its permissions.")
 
 
 def require_length(length: int, label: str) -> None:
@@ -165,7 +170,10 @@ def depth_of(values: np.ndarray, by_brightest: bool = False) -> Depth:
 
 def _content(path: Path, label: str) -> bytes:
     with open_file(path, label) as stream:
-        return stream.read(MAX_BYTES + 1)
+        try:
+            return stream.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise unreadable(label, error) from None
 
 
 def _white_is_high(stored: np.ndarray, label: str) -> np.ndarray:

@@ -230,6 +230,7 @@ def test_empty_missing_and_folder_are_refused(tmp_path: Path) -> None:
     refused(tmp_path / "nowhere.png", "nowhere.png", "does not exist")
     refused(tmp_path, tmp_path.name, "is a folder")
     refused(Path("null\0character.png"), "cannot be opened")
+    refused(Path("/proc/self/mem"), "cannot be opened")  # a file that opens and cannot be read
 
 
 def test_messages_use_the_name_that_is_given(tmp_path: Path) -> None:

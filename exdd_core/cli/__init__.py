@@ -144,7 +144,7 @@ def _check_empty(words: Sequence[str]) -> None:
         ends = word.startswith("--") and word.endswith("=")
         name = word[:-1] if ends else before
         if (ends or not word.strip()) and name not in MAY_BE_EMPTY:
-            what = f"The value of {name}" if name.startswith("--") else "An argument"
+            what = f"The value of {name}" if name.startswith("--") and name != "--" else "An argument"
             raise BadInput(f"{what} is empty; specify a value or leave it out.")
 
 

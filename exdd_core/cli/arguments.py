@@ -101,6 +101,13 @@ def at_least(lowest: int, highest: int = LARGEST) -> Any:
     return parse
 
 
+def number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number") from None
+
+
 def share(text: str) -> float:
     try:
         value = float(text)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exdd_core.cli.arguments import Add, Group, at_least, model_size, open_workspace, who_option
+from exdd_core.cli.arguments import Add, Group, at_least, model_size, number, open_workspace, who_option
 from exdd_core.cli.terminal import print_result, progress
 from exdd_core.errors import BadInput
 
@@ -223,7 +223,7 @@ def set_options(add: Add) -> None:
     add("--keep-aspect", action="store_true", help="letterbox images into --size instead of stretching them")
     add(
         "--mm-per-pixel",
-        type=float,
+        type=number,
         metavar="MM",
         help="side of a pixel in mm, for areas in mm²; 0 if unknown",
     )

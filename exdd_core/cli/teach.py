@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from exdd_core.cli.arguments import Add, Group, open_workspace, user
+from exdd_core.cli.arguments import Add, Group, at_least, number, open_workspace, user
 from exdd_core.cli.terminal import print_result, progress
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
@@ -38,7 +38,8 @@ def teach_options(add: Add) -> None:
 
     for name, metavar in TAKES.items():
         field = TeachSpec.model_fields[name]
-        kind = next((kind for kind in (float, int) if kind in spec.types(field)), str)
+        kinds = spec.types(field)
+        kind = number if float in kinds else at_least(0) if int in kinds else str
         usual = "the active one" if name == "dataset" else field.default
         told = field.description or field.title or ""
         said = told if "default" in told or not usual else f"{told} (default: {usual})"

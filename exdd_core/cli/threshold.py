@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, TypedDict
 
-from exdd_core.cli.arguments import Add, Group, open_workspace, who_option
+from exdd_core.cli.arguments import Add, Group, number, open_workspace, who_option
 from exdd_core.cli.terminal import print_result, progress, say
 from exdd_core.errors import BadInput
 
@@ -52,20 +52,20 @@ def set_options(add: Add) -> None:
     _version(add)
     add(
         "--false-alarm-rate",
-        type=float,
+        type=number,
         metavar="R",
         help="share of held-out normal images that may lie above the threshold",
     )
     add("--f1", action="store_true", help="find the largest F1 on the images of --images")
     add(
         "--cost",
-        type=float,
+        type=number,
         metavar="C",
         help="find the lowest cost there, where a missed defect costs C false alarms",
     )
     add(
         "--value",
-        type=float,
+        type=number,
         metavar="V",
         help="set it by hand: 0 is the median of normal images, 1 the threshold as built",
     )

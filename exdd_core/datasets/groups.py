@@ -68,8 +68,9 @@ class GroupRule:
         if kind == "subfolder" and not value:
             return cls(kind)
         if kind == "csv" and value:
-            if not Path(value).is_file():
+            if not Path(value).exists():
                 raise BadInput(f"The CSV file {value} does not exist; check the path.")
+            files.require_regular(Path(value), f"The CSV file {value}")
             return cls(kind, value)
         if kind == "pattern" and value:
             _compiled(value)

@@ -230,6 +230,8 @@ def in_archive(source: Path) -> tuple[Path | None, str]:
             return place, "" if place == source else source.relative_to(place).as_posix()
         if place.exists():
             break
+    if source.exists():
+        files.require_regular(source, str(source))
     raise BadInput(f"{source} does not exist; check the path.")
 
 

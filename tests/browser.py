@@ -139,6 +139,8 @@ def program(workspace: Path, *, kill: bool = False) -> Iterator[str]:
 ELSEWHERE: list[bytearray] = []
 # What the console says, as errors, of an answer from 500 on and of an address that the page must not ask.
 GRAVE = re.compile(r"with a status of 5|Content Security Policy")
+# What Gradio's client says there when a page is left before it has its answers: of the request, and of the event.
+OF_LEAVING = re.compile(r"AbortError: signal is aborted|Unexpected error Connection errored out")
 
 
 class _Elsewhere(socketserver.BaseRequestHandler):
@@ -173,11 +175,17 @@ def launched(playwright: Playwright, program: str) -> Iterator[Browser]:
 
 @contextmanager
 def visiting(
-    browser: Browser, width: int = 1280, height: int = 800, dark: bool = False, errors: bool = True
+    browser: Browser,
+    width: int = 1280,
+    height: int = 800,
+    dark: bool = False,
+    errors: bool = True,
+    leaving: bool = False,
 ) -> Iterator[Page]:
     """A fresh visitor. Fails when a request would leave the machine, the page's own code failed or the app did.
 
-    browser: by `launched`. `errors` says whether what the console calls an error fails the test, too.
+    browser: by `launched`. `errors` says whether what the console calls an error fails the test, too; `leaving`, that
+    pages may be left before they have their answers.
     """
     context = browser.new_context(
         viewport={"width": width, "height": height},
@@ -187,6 +195,8 @@ def visiting(
     failures: list[str] = []
 
     def note(said: ConsoleMessage) -> None:
+        if leaving and OF_LEAVING.match(said.text):
+            return
         if said.type == "error" and (errors or GRAVE.search(said.text)):
             failures.append(f"{said.text} ({said.location['url']})")
 

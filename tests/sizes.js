@@ -6,7 +6,7 @@
   const PICTURE = ".vw-view, .st-view, .cu-view, .js-plotly-plot, svg";
   const SKIPPED = ".skip, .jump, .sr-only, .st-hidden, input.tick";
   const UNREAD = `${PICTURE}, script, style, option, [aria-hidden=true]`;
-  const ABOVE = "[role=dialog], [role=alertdialog], dialog, [popover], .vw-sheet";
+  const ABOVE = "[role=dialog], [role=alertdialog], dialog, [popover], .vw-sheet, .st-working";
 
   const isSeen = (one) => one.checkVisibility({ visibilityProperty: true, opacityProperty: true });
   const named = (one) => {

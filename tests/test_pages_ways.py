@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 
 def visitor(browser: Browser) -> AbstractContextManager[Page]:
-    """Somebody who goes on while a page still asks its server, which Gradio calls an error."""
-    return visiting(browser, 1400, 900, errors=False)
+    """Somebody who goes on while a page still asks its server."""
+    return visiting(browser, 1400, 900, leaving=True)
 
 
 def known_as(page: Page, name: str) -> None:

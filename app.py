@@ -88,7 +88,7 @@ def create_app(workspace: Workspace, worker: jobs.Worker | None = None) -> gr.Bl
         for page in (studio, curate, evaluate, data, banks):
             with _page(app, page.TITLE, page.PATH), frame.frame(workspace, page.PATH):
                 page.render(workspace)
-    tab.keep_data_sets_apart(app)
+    tab.keep_data_sets_apart(app, workspace)
     idle.rest(app._queue)
     if worker is None:  # the process that serves the pages also runs their jobs
         jobs.start_worker(workspace)

@@ -18,7 +18,7 @@ from gradio.context import Context
 from starlette.responses import Response
 
 from exdd_core.errors import BadInput
-from exdd_core.workspace import context
+from exdd_core.workspace import Workspace, context
 from exdd_core.workspace.failures import sentence_of
 from pages.html import Answer, linked, text
 from pages.questions import Question
@@ -64,8 +64,9 @@ def buttons(value: str = "", **options: Any) -> gr.HTML:
 def answering(question: Answerer, about: Any) -> Callable[[Answer], Response]:
     """A function that a script in the browser calls: one object in, one out, with errors as a sentence in `error`.
 
-    question: a function of `about` and a `Question`, which the object is read as before anything is done. The answer is
-    encoded here, in a thread of the call: FastAPI would hold all other requests up for half a second by a long list.
+    question: a function of `about` (the workspace or what has one) and a `Question`, which the object is read as before
+    anything is done. Without a data set it is asked of the active one and that one's own version. The answer is encoded
+    here, in a thread of the call: FastAPI would hold all other requests up for half a second by a long list.
     """
     asks = asked_by(question)
 
@@ -73,7 +74,8 @@ def answering(question: Answerer, about: Any) -> Callable[[Answer], Response]:
     def answer(asked: Answer) -> Response:
         try:
             read = asks.from_json(asked)
-            with context.working_on(read.dataset):
+            workspace: Workspace = getattr(about, "workspace", about)
+            with context.working_on(read.dataset or workspace.active_name() or ""):
                 found = question(about, read)
         except Exception as error:
             found = {"error": explained(error)}

@@ -442,6 +442,22 @@ def test_two_tabs_on_two_data_sets_leave_each_other_alone(
     assert all(rows_of(own, name) > before[name] for name in names)  # each accepted into its own bank
 
 
+def test_a_new_tab_works_with_the_own_version_of_the_active_data_set(
+    browser: Browser, demo_workspace: Workspace, demo_dataset: Path, tmp_path: Path
+) -> None:
+    """Also before its address names the data set, where another set's version was activated last."""
+    shutil.copytree(demo_workspace.path, tmp_path / "workspace")
+    own = Workspace.open(tmp_path / "workspace")
+    import_dataset(own, demo_dataset, name="other")
+    build_bank(own, "other", positives="real", activate=False)
+    assert own.active_name() == "other" and own.bank().dataset == "demo"
+    with serving(own) as address, visiting(browser) as page:
+        opened(page, address)
+        page.locator(".frame-chips", has_text="v2 · other").wait_for(timeout=SLOW)
+        assert page.locator(".vw-bank").first.inner_text().startswith("Bank v2 ")
+        assert page.locator(".vw-other:visible, .frame-elsewhere:visible, .note:visible").count() == 0
+
+
 def rows_of(workspace: Workspace, dataset: str) -> int:
     """Rows of the positive bank that judges a data set."""
     bank = workspace.active_bank(dataset)

@@ -189,6 +189,9 @@ def test_a_scale_gives_areas_in_square_millimetres(
     place = ["--workspace", str(own.path)]
     wrong = ["--mm-per-pixel", "7", "--depth", "deep"]
     assert cli.main(["datasets", "set", "demo", *wrong, *place]) == 2 and scales.scale(own, "demo") is None
+    for width in ("1e300", "1e-300", "-1", "nan", "inf"):
+        assert cli.main(["datasets", "set", "demo", f"--mm-per-pixel={width}", *place]) == 2
+    assert scales.scale(own, "demo") is None
     assert cli.main(["datasets", "set", "demo", "--mm-per-pixel", "0.5", *place]) == 0
     assert scales.scale(own, "demo") == 0.5
     files = ["--csv", str(tmp_path / "a.csv"), "--coco", str(tmp_path / "a.json")]
@@ -202,6 +205,6 @@ def test_a_scale_gives_areas_in_square_millimetres(
         '""area_mm2""' in (tmp_path / "a.csv").read_text()
         and "contour" not in (tmp_path / "a.csv").read_text()
     )
-    with pytest.raises(BadInput, match="above 0"):
+    with pytest.raises(BadInput, match="from 0.000001 to 1,000,000, or 0"):
         scales.set_scale(own, "demo", -1)
     assert "unknown" in scales.set_scale(own, "demo", 0) and scales.scale(own, "demo") is None

@@ -6,7 +6,6 @@ Knows rows. Does not know images.
 from __future__ import annotations
 
 import json
-import math
 from typing import TYPE_CHECKING
 
 from exdd_core.errors import BadInput
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 KEY = "mm_per_pixel"  # the setting: {name of a data set: millimetres}
+SMALLEST, LARGEST = 1e-6, 1e6  # millimetres; areas, which are squares, must stay numbers
 
 
 def scale(workspace: Workspace, dataset: str) -> float | None:
@@ -29,8 +29,11 @@ def scale(workspace: Workspace, dataset: str) -> float | None:
 def set_scale(workspace: Workspace, dataset: str | None, millimetres: float) -> str:
     """Store the side of a pixel in millimetres, 0 for unknown; returns that in words. Raises `BadInput`."""
     info = workspace.dataset(dataset)
-    if not 0 <= millimetres < math.inf:
-        raise BadInput(f"A pixel cannot be {millimetres:g} mm wide; enter a number above 0, or 0 if unknown.")
+    if millimetres and not SMALLEST <= millimetres <= LARGEST:
+        raise BadInput(
+            f"A pixel cannot be {millimetres:g} mm wide; enter a number from {SMALLEST:f} to {LARGEST:,.0f}, "
+            "or 0 if unknown."
+        )
     with workspace.writing() as db:
         known = {name: value for name, value in _read(db).items() if name != info.name}
         put(db, KEY, known | ({info.name: millimetres} if millimetres else {}))

@@ -50,7 +50,7 @@ def main() -> int:
 def _take(workspace: Workspace) -> None:
     waits: dict[str, Callable[[Page], object]] = {
         "inspect": browser.scored,
-        "studio": lambda page: page.wait_for_function("document.querySelector('.st-base')?.naturalWidth"),
+        "studio": lambda page: page.locator(".st-seen", has_text="Bank v1").wait_for(timeout=browser.SLOW),
         "curate": _measured,
         "evaluate": lambda page: page.locator(".js-plotly-plot .legend").first.wait_for(timeout=browser.SLOW),
         "data": lambda page: page.locator("#gallery img").first.wait_for(timeout=browser.SLOW),
@@ -76,7 +76,7 @@ def _take(workspace: Workspace) -> None:
 
 def _measured(page: Page) -> None:
     browser.ready(page)
-    page.get_by_text("measuring the effect").wait_for(state="hidden", timeout=browser.SLOW)
+    page.locator(".cu-about", has_text="held-out").first.wait_for(timeout=browser.SLOW)
 
 
 if __name__ == "__main__":

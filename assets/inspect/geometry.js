@@ -105,6 +105,8 @@ export function keptInSight({ k, x, y }, fit, pane) {
 
 /** A box fills at most this share of a pane that is zoomed to it. */
 const FILLED = 1 / 3;
+/** Pixels of the image beside each other that are then seen at least: a speck shows where it lies. */
+const LEAST = 64;
 
 /**
  * The zoom that shows a box of the image, (x0, y0, x1, y1), in the middle of the pane.
@@ -114,8 +116,8 @@ const FILLED = 1 / 3;
  * @returns {Zoom}
  */
 export function zoomedTo([x0, y0, x1, y1], fit, pane) {
-  const most = Math.min(pane.width / (x1 - x0), pane.height / (y1 - y0)) / fit.scale;
-  const k = clamped(most * FILLED, 1, MOST);
+  const seen = (/** @type {number} */ size) => Math.max(size / FILLED, LEAST) * fit.scale;
+  const k = clamped(Math.min(pane.width / seen(x1 - x0), pane.height / seen(y1 - y0)), 1, MOST);
   if (k === 1) return WHOLE;
   const full = fit.scale * k;
   const x = pane.width / 2 - fit.left - ((x0 + x1) / 2) * full;

@@ -73,15 +73,22 @@ test("a pane that is alone has the scale that belongs to it", () => {
 });
 
 test("a box that is zoomed to lies in the middle and fills a third of the pane at most", () => {
-  const zoom = zoomedTo([10, 20, 20, 25], fit, pane);
-  assert.equal(zoom.k, 5); // 300 pixels of the pane over 10 of the image, a third of that, at scale 2
+  const large = fitted({ width: 1000, height: 1000 }, pane);
+  const zoom = zoomedTo([100, 200, 200, 250], large, pane);
+  assert.equal(zoom.k, 5); // 300 pixels of the pane over 100 of the image, a third of that, at scale 0.2
   const corners = /** @type {const} */ ([
-    [10, 20],
-    [20, 25],
-  ]).map(([x, y]) => placeOf({ x: x - 0.5, y: y - 0.5 }, fit, zoom));
+    [100, 200],
+    [200, 250],
+  ]).map(([x, y]) => placeOf({ x: x - 0.5, y: y - 0.5 }, large, zoom));
   assert.deepEqual(corners, [
     [100, 75],
     [200, 125],
   ]);
   assert.equal(zoomedTo([0, 0, 90, 90], fit, pane), WHOLE);
+});
+
+test("around a speck at least 64 pixels are seen", () => {
+  const large = fitted({ width: 1000, height: 1000 }, pane);
+  const { k } = zoomedTo([500, 500, 503, 504], large, pane);
+  assert.ok(Math.min(pane.width, pane.height) / (large.scale * k) >= 64 - 1e-9);
 });

@@ -38,7 +38,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import Mount
 
 from assets.theme import theme
-from exdd_core import api, extras, jobs, later, logs
+from exdd_core import api, extras, files, jobs, later, logs
 from exdd_core.cli.run import check_port, door_options, place_options
 from exdd_core.cli.terminal import progress
 from exdd_core.errors import BadInput
@@ -305,6 +305,8 @@ def _check_tls(certificate: Path | None, key: Path | None) -> None:
         raise BadInput("HTTPS requires both --tls-cert and --tls-key.")
     if certificate is not None and key is not None:
         try:
+            for file in (certificate, key):
+                files.require_regular(file, str(file))
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
         except OSError as error:  # ssl.SSLError is one
             raise BadInput(

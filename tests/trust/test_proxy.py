@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -136,6 +137,7 @@ def test_a_certificate_that_is_none_is_said(tmp_path: Path, capsys: pytest.Captu
     port = str(free_port())
     for words, said in (
         (["--tls-cert", str(cert)], "requires both"),
+        (["--tls-cert", os.devnull, "--tls-key", str(key)], "a pipe, a device or a socket"),
         (["--tls-cert", str(key), "--tls-key", str(key)], "not a PEM certificate and its private key"),
         (
             ["--tls-cert", str(cert), "--tls-key", str(tmp_path / "none")],

@@ -109,6 +109,8 @@ class Doors:
             origin = f"{parts.scheme}://{parts.netloc}".lower()
             doors = replace(doors, hosts=(*doors.hosts, parts.hostname), origins=(origin,))
         if folders is not None:
+            if strange := [folder for folder in folders if not folder.expanduser().is_dir()]:
+                raise BadInput(f"--folders: {strange[0]} is not a folder; name folders that exist.")
             doors = replace(doors, folders=tuple(folder.expanduser().resolve() for folder in folders))
         guest: Role | None = "viewer" if read_only else None if sign_in or token else "admin"
         return replace(doors, guest=guest)

@@ -84,6 +84,8 @@ def test_a_prefix_or_a_proxy_that_cannot_be_is_refused() -> None:
             Doors.on("127.0.0.1", root=odd)
     with pytest.raises(BadInput, match="not a valid proxy address"):
         Doors.on("127.0.0.1", proxies=("proxy.example",))
+    with pytest.raises(BadInput, match="proxy.example is not a folder; name folders that exist"):
+        Doors.on("127.0.0.1", folders=(Path(__file__).parent, Path("proxy.example")))
 
 
 @pytest.mark.parametrize("trusted", [True, False])

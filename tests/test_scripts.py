@@ -73,6 +73,23 @@ def test_undo_and_redo_during_a_stroke_lose_no_step(scripts: Page) -> None:
     assert scripts.evaluate(steps) == [[1, 1], True]
 
 
+@pytest.mark.parametrize("radius", [0.5, 1, 8])
+def test_a_click_with_a_brush_paints_wherever_it_falls(scripts: Page, radius: float) -> None:
+    """A pixel is in a mask from half of its opacity on."""
+    clicked = """async (radius) => {
+      const { MaskEditor } = await import("/shared/mask_editor.js");
+      document.documentElement.style.setProperty("--defect", "#ff0000");
+      const canvas = Object.assign(document.createElement("canvas"), { width: 64, height: 64 });
+      const editor = new MaskEditor(canvas, () => {});
+      return [[10, 10], [10.5, 20.9], [20.99, 30.01], [0, 0]].map(([x, y]) => {
+        editor.begin([x, y], radius, false);
+        editor.end();
+        return editor.context.getImageData(Math.floor(x), Math.floor(y), 1, 1).data[3] >= 128;
+      });
+    }"""
+    assert all(scripts.evaluate(clicked, radius))
+
+
 def test_a_press_and_the_focus_outlive_new_words_of_a_line(scripts: Page) -> None:
     scripts.evaluate("""async () => {
       const { make, renew } = await import("/shared/dom.js");

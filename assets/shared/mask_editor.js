@@ -72,12 +72,13 @@ export class MaskEditor {
     return this.canvas.height;
   }
 
-  // ---- strokes: a round brush from point to point; undo restores the pixels that it touched
+  // ---- strokes: a round brush from point to point; a thin one begins amid a pixel, to cover half of it
 
   /** @param {Point} point @param {number} radius @param {boolean} erase */
   begin([x, y], radius, erase) {
-    this.stroke = { radius, erase, last: [x, y], box: null };
-    this.extend([[x, y]]);
+    const last = /** @type {Point} */ (radius > 1 ? [x, y] : [x, y].map((at) => Math.floor(at) + 0.5));
+    this.stroke = { radius, erase, last, box: null };
+    this.extend([[last[0] + 0.01, last[1]]]); // a canvas draws nothing of a line without a length
   }
 
   /** @param {Point[]} points */

@@ -459,9 +459,10 @@ def test_a_picture_of_the_former_data_set_is_not_shown_in_the_region_of_the_next
     assert shown is None
 
 
-def test_a_plot_that_left_the_page_is_given_back(scripts: Page) -> None:
-    purged = scripts.evaluate("""async () => {
-      const purged = [];
+def test_a_plot_that_left_the_page_is_given_back_once_it_is_drawn(scripts: Page) -> None:
+    scripts.clock.install()
+    scripts.evaluate("""async () => {
+      window.purged = [];
       window.Plotly = { react() {}, purge: (place) => purged.push(place.id) };
       const { plot } = await import("/evaluate/plots.js");
       const places = ["a", "b", "c"].map((id) => Object.assign(document.createElement("div"), { id }));
@@ -469,6 +470,8 @@ def test_a_plot_that_left_the_page_is_given_back(scripts: Page) -> None:
         document.body.replaceChildren(place);
         plot(place, { data: [], layout: {} }, 100, "figure");
       }
-      return purged;
     }""")
-    assert purged == ["a", "b"]
+    scripts.clock.fast_forward(5_000)
+    assert scripts.evaluate("purged") == []
+    scripts.clock.fast_forward(60_000)
+    assert scripts.evaluate("purged") == ["a", "b"]

@@ -5,6 +5,9 @@ import { BESIDE, buttonsOf } from "../shared/plotly.js";
 
 export const MARGIN = { l: 56, r: BESIDE, t: 36, b: 48 };
 
+// Milliseconds after which Plotly, which draws in steps, draws no more on a plot that has left the page.
+const LATER = 30_000;
+
 /**
  * A plot of Plotly's, with what it adds to the element.
  * @typedef {HTMLElement & { data?: any, layout?: any }} Plot
@@ -58,8 +61,8 @@ export function plot(place, figure, height, name, more = {}) {
   watchTheme();
   for (const gone of drawn) {
     if (gone.isConnected) continue;
-    window.Plotly.purge(gone); // with what it listens to of the window
     drawn.delete(gone);
+    setTimeout(() => window.Plotly.purge(gone), LATER); // with what it listens to of the window
   }
   const zooming = more.dragmode === false ? [] : ["zoom2d", "pan2d", "resetScale2d"];
   window.Plotly.react(

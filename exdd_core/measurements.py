@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NotRequired, TypedDict
 
+SAME = 1e-9  # figures that differ by at most this are equal
+
 Figures = dict[str, float]  # {metric: share}
 Interval = list[float]  # [low, high], 95 %
 FiguresWithMasks = dict[str, float | None]  # {metric: share}; pixel figures are None without any mask

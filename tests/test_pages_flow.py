@@ -384,15 +384,21 @@ def test_a_mark_scores_the_list_again_and_says_what_it_changed(
         until(page, lambda: page.locator(".vw-filters").inner_text() == chips)
 
 
+def with_another_set(demo_workspace: Workspace, demo_dataset: Path, folder: Path) -> Workspace:
+    """The demo workspace with a second data set, the active one, and a version of it, which is not."""
+    shutil.copytree(demo_workspace.path, folder / "workspace")
+    own = Workspace.open(folder / "workspace")
+    import_dataset(own, demo_dataset, name="other")
+    build_bank(own, "other", positives="real", activate=False)
+    return own
+
+
 @pytest.mark.slow
 def test_two_tabs_on_two_data_sets_leave_each_other_alone(
     browser: Browser, demo_workspace: Workspace, demo_dataset: Path, tmp_path: Path
 ) -> None:
     """A whole round in both, step by step in turn: look, paint, accept, look again."""
-    shutil.copytree(demo_workspace.path, tmp_path / "workspace")
-    own = Workspace.open(tmp_path / "workspace")
-    import_dataset(own, demo_dataset, name="other")
-    build_bank(own, "other", positives="real", activate=False)
+    own = with_another_set(demo_workspace, demo_dataset, tmp_path)
     names = ("demo", "other")
     before = {name: rows_of(own, name) for name in names}
     with serving(own) as address, visiting(browser, 1400, 900) as one, visiting(browser, 1024, 768) as two:
@@ -446,10 +452,7 @@ def test_a_new_tab_works_with_the_own_version_of_the_active_data_set(
     browser: Browser, demo_workspace: Workspace, demo_dataset: Path, tmp_path: Path
 ) -> None:
     """Also before its address names the data set, where another set's version was activated last."""
-    shutil.copytree(demo_workspace.path, tmp_path / "workspace")
-    own = Workspace.open(tmp_path / "workspace")
-    import_dataset(own, demo_dataset, name="other")
-    build_bank(own, "other", positives="real", activate=False)
+    own = with_another_set(demo_workspace, demo_dataset, tmp_path)
     assert own.active_name() == "other" and own.bank().dataset == "demo"
     with serving(own) as address, visiting(browser) as page:
         opened(page, address)

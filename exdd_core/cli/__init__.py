@@ -128,10 +128,10 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     options, unknown = _parser(words).parse_known_args(words, given)
     if unknown:
         options.refuse(f"unrecognized arguments: {' '.join(unknown)}")
-    for value in vars(options).values():  # paths, which may have any bytes, are not str
-        "".join(
-            text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)
-        ).encode()
+    for value in vars(options).values():
+        for word in value if isinstance(value, list) else [value]:
+            if isinstance(word, str):  # a path, which may have any bytes, is none
+                word.encode()
     return options
 
 

@@ -14,6 +14,7 @@ from exdd_core.banks import compare
 from exdd_core.banks.detectors import judging_detector
 from exdd_core.banks.teachers import pixels_of
 from exdd_core.images import read_mask
+from exdd_core.measurements import SAME
 from exdd_core.sentences import count
 from exdd_core.workspace import drawn_masks, runs
 from exdd_core.workspace.decisions import Decision, in_force
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from exdd_core.detector import Inspection
     from exdd_core.workspace import BankVersion, Workspace
 
-SAME = 1e-9  # figures that differ by less are equal
 SAID = {"missed": "a missed defect", "false_alarm": "a false alarm"}
 
 

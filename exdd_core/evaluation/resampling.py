@@ -18,10 +18,9 @@ from typing import Any
 import numpy as np
 
 from exdd_core.evaluation.part_curves import Contributions, Curve
-from exdd_core.measurements import Bin, Reliability
+from exdd_core.measurements import SAME, Bin, Reliability
 
 REPLICATES, SEED = 1000, 0
-SAME = 1e-9  # figures that differ by less are equal
 AT_ONCE = 1 << 22  # numbers of an array of replicates that is computed at a time
 FPR_LIMIT = 0.3  # false-positive rate up to which AUPRO integrates (Bergmann et al. 2020)
 BINS = 10  # bins of probabilities, equally wide

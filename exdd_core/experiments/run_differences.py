@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from exdd_core.errors import BadInput
+from exdd_core.measurements import SAME
 from exdd_core.spec import Json
 from exdd_core.workspace.runs import Run, flattened, settings
-
-SLACK = 1e-9  # figures that differ by at most this are equal
 
 
 @dataclass(frozen=True)
@@ -91,5 +90,5 @@ def _figures(run: Run) -> Json:
 
 def _same(a: Any, b: Any) -> bool:
     if isinstance(a, float) and isinstance(b, float):
-        return abs(a - b) <= SLACK
+        return abs(a - b) <= SAME
     return bool(a == b)

@@ -68,12 +68,8 @@ class Importer:
                     self.start = gr.Button("Import", variant="primary", elem_id="import-start", min_width=160)
         with heading, gr.Column(elem_classes="heading-job"):
             self.job = job_panel.JobPanel(workspace, "import", "demo")
-        self.steps = [
-            self.source,
-            self.look,
-            self.preview,
-            self.ends,
-        ]  # two of the first step, two of the second
+        # What is shown, and whether in the second step or in the first.
+        self.steps = {self.source: False, self.look: False, self.preview: True, self.ends: True}
         self.origin = [self.kind, self.path, self.file]
         self.said = [self.layout, self.grouping, self.rule, self.roles, self.depth, self.masks]
         self.settings = [*self.said, self.name, self.width, self.height, self.aspect, self.into]
@@ -289,7 +285,7 @@ class Importer:
 
     def _step(self, second: bool = False) -> dict[Any, Any]:
         """Show the first step's components, or the second's."""
-        return {part: gr.update(visible=second == (at > 1)) for at, part in enumerate(self.steps)}
+        return {part: gr.update(visible=second == own) for part, own in self.steps.items()}
 
     # --- import ----------------------------------------------------------------------------------------------
 

@@ -129,7 +129,11 @@ class Builder:
         listed: list[Any],
     ) -> None:
         """refresh: updates `outputs` when a build has ended; begun: updates `listed` when one was ordered."""
-        begin = answers.sentences(self.note)(self._begin)
+
+        # In one answer: a list that comes by a later event could replace the one that the end of a short build brings.
+        def begin(*given: Any) -> dict[Any, Any]:
+            return self._begin(*given) | begun()
+
         self.dataset.input(
             answers.toasted(self._size_of), self.dataset, [self.size, self.aspect], **answers.HIDDEN
         )
@@ -140,8 +144,9 @@ class Builder:
             return shown
 
         self.job.connect(built, outputs)
-        ordered = self.start.click(begin, self.given, self.note, js=FORM_JS, **answers.HIDDEN)
-        ordered.then(begun, None, listed, **answers.HIDDEN).then(None, js=ANSWERED_JS)
+        said = answers.sentences(self.note)(begin)
+        ordered = self.start.click(said, self.given, [self.note, *listed], js=FORM_JS, **answers.QUIET)
+        ordered.then(None, js=ANSWERED_JS)
         self.job.look_after(ordered).then(None, js=job_panel.SEEN_JS)
 
     def _measure_newest(self) -> None:

@@ -188,8 +188,12 @@ class Importer:
         given = [*self.origin, *self.settings, self.who]
         whose = f"(...given) => [...given.slice(0, -1), {WHO_JS}]"
         self.job.connect(refresh, outputs)
-        ordered = self.start.click(said(self._begin), given, shown, js=whose, **answers.HIDDEN)
-        ordered.then(begun, None, listed, **answers.HIDDEN)
+
+        # In one answer: a list that comes by a later event could replace the one that the end of a short import brings.
+        def begin(*values: Any) -> dict[Any, Any]:
+            return self._begin(*values) | begun()
+
+        ordered = self.start.click(said(begin), given, [*shown, *listed], js=whose, **answers.QUIET)
         self.job.look_after(ordered).then(None, js=job_panel.SEEN_JS)
 
     # --- preview ---------------------------------------------------------------------------------------------

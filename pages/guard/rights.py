@@ -17,7 +17,7 @@ banks.map: histograms image news open_picture
 banks.page: render.<locals>.changed render.<locals>.lists
 banks.rows: Rows.connect.<locals>.blame Rows.connect.<locals>.change Rows.connect.<locals>.turn Rows.updates
 banks.verdicts: Verdicts.connect.<locals>.look
-banks.versions: Versions.state Versions.updates
+banks.versions: Versions.state
 curate.blind: blind_tests
 curate.bulk: look
 curate.candidate: ahead candidate effect history mask measures
@@ -26,7 +26,7 @@ curate.likeness: likeness
 curate.page: news open_page
 data.gallery: Gallery.connect.<locals>.filtered
 data.importer: Importer.connect.<locals>.<lambda> _fields_of_source Importer._step
-data.page: DatasetList.updates render.<locals>.refresh
+data.page: render.<locals>.refresh
 data.region: look Region.connect.<locals>.changed
 evaluate.listing: listed open_page
 evaluate.making: look
@@ -83,10 +83,10 @@ exdd_core.api.versions: choose_threshold undo_threshold
 """
 # Bring in data sets and delete them, build versions and choose the active one, delete what others measured.
 ADMIN = """
-banks.builder: Builder._begin
+banks.builder: Builder.connect.<locals>.begin
 banks.versions: Versions.connect.<locals>.act Versions.connect_bundle.<locals>.bring Versions.connect.<locals>.mend
 data.gallery: Gallery.connect.<locals>.act
-data.importer: Importer._answer Importer._begin Importer._left Importer._look Importer._look_again
+data.importer: Importer._answer Importer.connect.<locals>.begin Importer._left Importer._look Importer._look_again
 data.manage: Manage.connect.<locals>.act Manage.connect.<locals>.change
 data.page: DatasetList.connect.<locals>.act
 data.region: propose remove save take undo

@@ -158,8 +158,9 @@ def more_like_this(page: Page, own: Workspace, name: str = "") -> bool:
     click(".next-do")
     ready(page)
     page.locator(".cu-about", has_text="held-out").first.wait_for()  # marked uploads are real defects, too
-    page.wait_for_function(
-        "[...document.images].every((one) => one.complete && (one.naturalWidth || !one.src))"
+    page.wait_for_function(  # lazy ones far below what is seen may stay out
+        """[...document.images].filter((one) => one.getBoundingClientRect().top < innerHeight)
+        .every((one) => one.complete && (one.naturalWidth || !one.src))"""
     )
     if name:
         everywhere(page, f"{name}-8-curate", ".cu-accept", phone=True)

@@ -410,6 +410,9 @@ def test_a_measurement_is_made_again_on_the_images_of_then(demo_workspace, tmp_p
     spoken(capsys, "banks", "rename", "v1", "x" * 63, *place)
     assert cli.main(["banks", "list", *map(str, place)]) == 0
     assert f'active, named "{"x" * 63}"' in capsys.readouterr().out
+    spoken(capsys, "banks", "rename", "v1", *place)
+    assert cli.main(["banks", "list", *map(str, place)]) == 0
+    assert "named" not in capsys.readouterr().out
     spoken(capsys, "datasets", "rename", "demo", "y" * 63, *place)
     assert cli.main(["datasets", "list", *map(str, place)]) == 0
     heads, row, *_ = capsys.readouterr().out.splitlines()
@@ -579,6 +582,9 @@ def test_sdxl_paints_by_the_command_line_with_a_model_of_ones_own(painted, tiny_
 def test_candidates_are_deleted_and_restored(painted, capsys):
     first, second = made(capsys, painted, "--prompt", "pits", "--count", "2")["candidates"]
     place = ["--workspace", str(painted)]
+    capsys.readouterr()
+    assert cli.main(["candidates", "list", *place]) == 0
+    assert capsys.readouterr().out.endswith("2 candidates, 2 not measured.\n")
     assert cli.main(["candidates", "reject", second, "--who", "Anna", *place]) == 0
     assert cli.main(["candidates", "delete", first, second, *place]) == 0
     said = capsys.readouterr().out

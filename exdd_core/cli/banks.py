@@ -198,11 +198,17 @@ def unpin_bank(options: argparse.Namespace) -> bank_answers.BankSaid:
 
 def rename_options(add: Add) -> None:
     one_version(add)
-    add("name", metavar="NAME", help='display name in addition to its own; "" removes it')
+    add(
+        "name",
+        nargs="?",
+        default="",
+        metavar="NAME",
+        help="display name in addition to its own; leave it out to remove it",
+    )
 
 
 def rename_bank(options: argparse.Namespace) -> bank_answers.BankSaid:
-    """Give a version a display name."""
+    """Give a version a display name, or remove it."""
     from exdd_core.workspace import versions
 
     bank = versions.rename_bank(open_workspace(options), options.version, options.name)

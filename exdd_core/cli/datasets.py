@@ -225,7 +225,7 @@ def set_options(add: Add) -> None:
         "--mm-per-pixel",
         type=number,
         metavar="MM",
-        help="side of a pixel in mm, for areas in mm²; 0 if unknown",
+        help="side of a pixel in mm, for areas in mm²; 0 if unknown; datasets undo does not change it",
     )
     who_option(add)
 

@@ -40,7 +40,7 @@ def list_options(add: Add) -> None:
 
 
 def list_candidates(options: argparse.Namespace) -> answers.CandidatesListed:
-    """List candidates with their measures."""
+    """List candidates with the measures that Curate, or candidates effect for one of them, has taken."""
     from exdd_core.curation import queue
     from exdd_core.workspace.candidates import listed
 
@@ -60,7 +60,8 @@ def list_candidates(options: argparse.Namespace) -> answers.CandidatesListed:
             values = (row["measures"] or {}).items()
             shown = "  ".join(f"{name} {value:.2f}" for name, value in values if value is not None)
             print(f"{row['id']}  {row['status']:<9} {row['engine']:<11} {row['prompt'][:40]:<40}  {shown}")
-        print(f"{count(len(rows), 'candidate')}.")
+        waiting = sum(row["measures"] is None for row in rows)
+        print(f"{count(len(rows), 'candidate')}{f', {waiting} not measured' if waiting else ''}.")
     return {"dataset": dataset, "candidates": rows}
 
 

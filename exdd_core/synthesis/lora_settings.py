@@ -116,7 +116,7 @@ class TeachSpec(TeachingSettings):
         default="sdxl",
         title="engine",
         description="engine to teach: sdxl trains a LoRA; learned (experimental) trains a small network "
-        "that refines transplants, in half an hour on a CPU, and takes only the number of steps, the "
+        "that refines transplants, in about 20 minutes on a CPU, and takes only the number of steps, the "
         "interval and the seed",
     )
     who: str = ""

@@ -92,8 +92,8 @@ class Doors:
         if not own and not (sign_in or token or read_only):
             raise BadInput(
                 f"Other machines can reach {host}, so users must sign in: create an account with "
-                "'python -m exdd_core users add NAME --role admin' and start with --sign-in, or serve a read-only copy "
-                "with --read-only."
+                "'python -m exdd_core users add NAME --role admin' and start with --sign-in; or use --token, or "
+                "--read-only, with which nobody can change anything."
             )
         doors = cls(
             token=token, sign_in=sign_in, root=_root(root), proxies=_addresses(proxies), oidc=oidc, mcp=mcp

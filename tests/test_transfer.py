@@ -73,6 +73,7 @@ def test_rows_lose_their_weight_where_real_defects_disprove_them() -> None:
     assert (small.weight(), small.of_row()) == (0, 1) and "count only as nearest defects" in small.sentence()
     none = replace(small, found={"a": Found(0.6, 4)})
     assert none.idle and none.weight() == 0 and "count for nothing" in none.sentence()
+    assert none.sentence().endswith("0.50 is chance, and more than 0.78 counts).")
     assert transfer.row_counts([one, small, replace(none, engine="f")]) == {"f": 0.0}
 
 

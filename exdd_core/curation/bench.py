@@ -33,6 +33,7 @@ from exdd_core.detector import Change, Detector
 from exdd_core.detector.bank import Bank, BankImage
 from exdd_core.detector.change import examine
 from exdd_core.detector.examples import Marked
+from exdd_core.detector.transfer import SCALE
 from exdd_core.errors import BadInput
 from exdd_core.evaluation import Validation
 from exdd_core.later import torch
@@ -274,7 +275,7 @@ def _effect(validation: Validation, additions: Sequence[Change]) -> Measure:
         return found
     why = "counts for nothing, because such paintings alone do not find the known defects"
     tried = ", ".join(f"{one.transfer():.2f}" for one in idle)
-    return replace(found, text=f"{why} (transfer {tried}; 0.50 is chance); {found.text}")
+    return replace(found, text=f"{why} (transfer {tried}; {SCALE}); {found.text}")
 
 
 def _holds(detector: Detector, image: BankImage) -> bool:

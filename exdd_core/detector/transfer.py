@@ -20,6 +20,7 @@ from exdd_core.detector.context import Discriminant, TrainingSums
 from exdd_core.sentences import count
 
 NONE_UP_TO, FULL_FROM = 0.78, 0.88  # transfer up to which paintings count for nothing, and from which in full
+SCALE = f"0.50 is chance, and more than {NONE_UP_TO} counts"  # of a transfer, for people
 PRIOR = 3.0  # weight of chance beside the known parts: that of a part with 9 patches
 ONE_BY_ONE = 0.03  # weight of paintings accepted one by one, where no real defect is known; set with care, not measured
 COPIES = 0.1  # weight of copies of known defects, as a share of the weight of these; measured
@@ -141,7 +142,7 @@ class Paintings:
             earned = "count only as nearest defects until more or larger real defects are known"
         return (
             f"{name} {'find' if several else 'finds'} {self.seen} of {parts} by themselves, so they {earned} "
-            f"(transfer {tried:.2f}; 0.50 is chance)."
+            f"(transfer {tried:.2f}; {SCALE})."
         )
 
 

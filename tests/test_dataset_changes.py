@@ -834,7 +834,7 @@ def test_banks_say_their_state_and_what_a_rebuild_would_take_in(curated, tmp_pat
     dataset_changes.retire(curated, [train[0].id], WHO)
     dataset_changes.relabel(curated, [train[1].id], "defect", WHO, mask=_bar())
     said = dataset_changes.due(curated)
-    assert "panels since v1 was built (state 1, now 6): 2 joined, 1 left, 1 changed" in said
+    assert "panels since v1 was built (state 1, now 6): 2 added, 1 removed, 1 changed" in said
     assert dataset_changes.due(curated, "v1") == said
     built = build_bank(curated, negative_ratio=0.2)
     assert built.state == 6 and dataset_changes.due(curated) == ""

@@ -307,7 +307,7 @@ def test_folders_without_a_layout_are_refused(tmp_path: Path) -> None:
 
 def test_groups_are_for_plain_folders(tmp_path: Path) -> None:
     make_ksdd2(tmp_path)
-    with pytest.raises(BadInput, match="only be set for plain folders"):
+    with pytest.raises(BadInput, match="has groups of its own"):
         read_layout(tmp_path, groups=GroupRule.parse("subfolder"))
 
 

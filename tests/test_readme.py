@@ -126,6 +126,15 @@ def test_the_pages_are_made_without_what_takes_long_to_load(tmp_path: Path) -> N
     assert loaded & (HEAVY - {"gradio", "numpy", "cv2"} | {"openvino", "scipy"}) == set()
 
 
+def test_every_required_package_has_its_reason() -> None:
+    lines = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    lines += [line for several in about.values() for line in several]
+    named = {match[0].lower() for line in lines if (match := re.match(r"[A-Za-z][\w-]*", line))}
+    said = set(re.findall(r"[a-z][\w-]*", (ROOT / "docs" / "PACKAGES.md").read_text("utf-8").lower()))
+    assert "numpy" in named and named - {"faiss-cpu", "faiss-gpu"} <= said
+
+
 def test_the_version_stands_in_one_place(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         cli.main(["--version"])

@@ -43,7 +43,7 @@ def import_options(add: Add) -> None:
     add(
         "--groups",
         metavar="RULE",
-        help="for plain folders, how images are grouped: subfolder, csv:FILE or pattern:REGEX",
+        help="which images show one part, where the layout does not say: subfolder, csv:FILE or pattern:REGEX",
     )
     add(
         "--role",

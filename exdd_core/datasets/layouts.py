@@ -109,7 +109,7 @@ def look(
 
 def _read(tree: Tree, module: ModuleType, choices: Choices) -> Reading:
     if choices.groups is not None and not hasattr(module, "GROUPS"):
-        raise BadInput(f"Groups can only be set for plain folders; {module.TITLE} has its own.")
+        raise BadInput(f"{module.TITLE} has groups of its own; leave --groups out.")
     if module is folder:
         return folder.read(tree, choices.groups, choices.roles)
     if hasattr(module, "ASKS"):

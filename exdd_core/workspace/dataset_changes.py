@@ -346,8 +346,8 @@ def due(workspace: Workspace, bank_id: str | None = None) -> str:
     )
     other = [id for id in then.keys() & now.keys() if _training_values(then[id]) != _training_values(now[id])]
     counts = (
-        (len(now.keys() - then.keys()), "joined"),
-        (len(then.keys() - now.keys()), "left"),
+        (len(now.keys() - then.keys()), "added"),
+        (len(then.keys() - now.keys()), "removed"),
         (len(other), "changed"),
     )
     said = [f"{count} {what}" for count, what in counts if count]

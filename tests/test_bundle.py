@@ -342,6 +342,19 @@ def test_int8_is_measured_and_judges_alike_by_both_engines(
         writing.write(demo_workspace, file, int8=True)
 
 
+def test_a_bundle_whose_engines_disagree_in_int8_is_refused_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def differs(path: Path, engine: str) -> None:
+        raise BadInput(f"{path.name} does not judge here; nothing is scored with it.")
+
+    monkeypatch.setattr(writing.scorer, "load", differs)
+    with pytest.raises(
+        BadInput, match=r"^a\.zip was not written \(with \w+, it does not judge .*\); export it without"
+    ):
+        writing._require_alike(tmp_path / ".x1.zip", "a.zip")
+
+
 def test_what_int8_costs_is_not_made_up() -> None:
     size = Size(8, 8)
     known = Counted(size, [], np.ones(2, bool), None)

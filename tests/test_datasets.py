@@ -305,10 +305,13 @@ def test_folders_without_a_layout_are_refused(tmp_path: Path) -> None:
         read_layout(tmp_path, "ksdd2")
 
 
-def test_groups_are_for_plain_folders(tmp_path: Path) -> None:
-    make_ksdd2(tmp_path)
-    with pytest.raises(BadInput, match="has groups of its own"):
-        read_layout(tmp_path, groups=GroupRule.parse("subfolder"))
+def test_groups_are_for_layouts_that_may_not_know_parts(tmp_path: Path) -> None:
+    make_ksdd2(tmp_path / "ksdd2")
+    with pytest.raises(BadInput, match="takes no groups"):
+        read_layout(tmp_path / "ksdd2", groups=GroupRule.parse("subfolder"))
+    make_category(tmp_path / "mvtec")
+    with pytest.raises(BadInput, match="defect types, not parts"):
+        read_layout(tmp_path / "mvtec", groups=GroupRule.parse("subfolder"))
 
 
 def test_find_root_unwraps_archives(tmp_path: Path) -> None:

@@ -116,8 +116,7 @@ def write(
         if int8:
             _quantize(workspace, version, detector, bundle, manifest, held, progress)
             _store(unfinished, manifest, held)
-            for engine in engines.ENGINES:
-                scorer.load(unfinished, engine)
+            _require_alike(unfinished, path.name)
     return {
         "path": path,
         "bank": version.name,
@@ -126,6 +125,16 @@ def write(
         "tolerance": manifest["tolerance"],
         "int8": manifest.get("int8"),
     }
+
+
+def _require_alike(unfinished: Path, name: str) -> None:
+    """Raise `BadInput` where an engine judges golden images otherwise in int8 than the one that was measured."""
+    for engine in engines.ENGINES:
+        try:
+            scorer.load(unfinished, engine)
+        except BadInput as error:
+            why = str(error).replace(unfinished.name, f"with {engine}, it")
+            raise BadInput(f"{name} was not written ({why.rstrip('.')}); export it without --int8.") from None
 
 
 def sentence(made: Written) -> str:

@@ -1,7 +1,7 @@
 """All layouts, and the survey of a folder by the one that it has.
 
 A layout is a module with NAME, TITLE, DEFAULT_SIZE, `detect(tree)` and `read(tree)`. TEST_EVERY is there if
-the layout has no split of its own, GROUPS if `read` takes a `GroupRule`, and ASKS if it takes answers to its
+the layout has no split of its own, GROUPS if `read` takes a `GroupRule`, and ASKS if it also takes answers to its
 questions. Knows what layouts have in common. Does not know features, the workspace or where a folder came
 from.
 """
@@ -109,11 +109,9 @@ def look(
 
 def _read(tree: Tree, module: ModuleType, choices: Choices) -> Reading:
     if choices.groups is not None and not hasattr(module, "GROUPS"):
-        raise BadInput(f"{module.TITLE} has groups of its own; leave --groups out.")
-    if module is folder:
-        return folder.read(tree, choices.groups, choices.roles)
-    if hasattr(module, "ASKS"):
-        return module.read(tree, choices.roles)
+        raise BadInput(f"{module.TITLE} takes no groups; leave --groups out.")
+    if module is folder or hasattr(module, "ASKS"):
+        return module.read(tree, choices.groups, choices.roles)
     return module.read(tree) if choices.groups is None else module.read(tree, choices.groups)
 
 

@@ -4,8 +4,8 @@ P. Bergmann et al., "The MVTec anomaly detection dataset", International Journal
 LOCO, with several masks for each image (ground_truth/TYPE/NNN/), and AD 2 (test_public/) by the same authors;
 BTAD (ok, ko) by P. Mishra et al., 2021; VisA as its authors convert it. The split is kept; a validation side
 counts as training. The training side mostly has no defects, so the positive bank needs synthetic ones. The
-layout does not say which part an image shows: every image is its own group. A folder whose name may not be a
-defect type becomes a question. Knows folders and names. Does not know pixels.
+layout does not say which part an image shows: unless a rule groups them, every image is its own group. A folder
+whose name may not be a defect type becomes a question. Knows folders and names. Does not know pixels.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Mapping
 
 from exdd_core.datasets.annotated import annotations_of
 from exdd_core.datasets.categories import choose_one
+from exdd_core.datasets.groups import GroupRule, apply_rule
 from exdd_core.datasets.left_out import AS_CHOSEN
 from exdd_core.datasets.pairing import in_mask_folder, paired
 from exdd_core.datasets.record import DEFECT, NORMAL, Outline, Reading, Record, in_natural_order, record_of
@@ -28,11 +29,13 @@ from exdd_core.datasets.words import (
     split_word,
     squeezed,
 )
+from exdd_core.errors import BadInput
 from exdd_core.images import Size
 
 NAME = "mvtec"
 TITLE = "MVTec AD and similar (train/good, test/TYPE, ground_truth/TYPE)"
 DEFAULT_SIZE = Size(256, 256)
+GROUPS = True
 ASKS = True  # `read` takes answers to the layout's questions
 PRIVATE = "their authors do not publish the labels, so it is unknown whether they are normal"
 # Names of folders that are no defect type.
@@ -49,11 +52,16 @@ def detect(tree: Tree) -> bool:
     return bool(found) and not alone
 
 
-def read(tree: Tree, roles: Mapping[str, str] | None = None) -> Reading:
+def read(tree: Tree, rule: GroupRule | None = None, roles: Mapping[str, str] | None = None) -> Reading:
     """One record for each image of the category at the root. roles: folder -> a key of `record.ROLES`.
 
-    Raises `BadInput` for a folder of several categories, and for a role of a folder that does not exist.
+    Raises `BadInput` for a folder of several categories, for a role of a folder that does not exist, and for a rule by
+    subfolders or one that leaves an image without a group.
     """
+    if rule is not None and rule.kind == "subfolder":
+        raise BadInput(
+            "Folders of this layout are defect types, not parts; group by a CSV file or a pattern."
+        )
     if not _is_category(tree, ""):
         raise choose_one(tree, _categories(tree), "MVTec AD")
     answers = checked(tree, roles or {})
@@ -74,6 +82,7 @@ def read(tree: Tree, roles: Mapping[str, str] | None = None) -> Reading:
         _record(name, role[name], pairs.of.get(name, []), annotations.outlines.get(name, ()))
         for name in chosen
     )
+    records = records if rule is None else apply_rule(records, rule)
     sides = sorted({name.split("/")[0] for name in chosen})
     notes = [f"{side}/ counts as training." for side in sides if is_held_back(side) or not split_word(side)]
     notes += annotations.notes

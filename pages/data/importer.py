@@ -125,7 +125,7 @@ class Importer:
                 list(GROUPINGS),
                 value=next(iter(GROUPINGS)),
                 label="Which images show the same physical part?",
-                info="Images of one part never go to both training and test.",
+                info="They stay on one side of the split, unless folders put them on both; the report then names them.",
             )
             self.rule = gr.Textbox(label="Rule", visible=False, max_lines=1)
             self.read = gr.State("")  # the rule that the preview was made by

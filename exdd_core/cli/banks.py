@@ -324,7 +324,7 @@ def export_options(add: Add) -> None:
 
 
 def export_bundle(options: argparse.Namespace) -> Written:
-    """Export a version as a bundle that scores images elsewhere without PyTorch: exdd-score FILE.zip IMAGES."""
+    """Export a version as a bundle that scores images elsewhere without PyTorch: python FILE.zip IMAGES."""
     from exdd_core.bundle import writing
 
     options.file.parent.mkdir(parents=True, exist_ok=True)

@@ -140,7 +140,7 @@ def accept_options(add: Add) -> None:
 
 
 def accept_candidates(options: argparse.Namespace) -> Decided | answers.NothingDecided:
-    """Accept candidates; they join the positive bank of the active version before its next use."""
+    """Accept candidates; they join the positive bank of their data set's version before its next use."""
     from exdd_core import curation
 
     workspace = open_workspace(options)

@@ -173,7 +173,7 @@ def test_ten_more_images_join_and_a_rebuild_is_offered(
     page.get_by_role("button", name="Import 10 images").click()
     sentence(page, "10 new images joined")
     page.locator("#datasets tr.selected", has_text="26").wait_for()
-    page.locator("#data-due").get_by_text("joined").wait_for()
+    page.locator("#data-due").get_by_text("added").wait_for()
     assert page.locator("#data-due a").get_attribute("href") == "./banks"
     shoot(page, "import-joined")
     info = filled.dataset("lids")

@@ -60,7 +60,10 @@ def save(fitted: Fitted, folder: Path) -> None:
     fitted.examples.defects.save(folder / "defects.safetensors")
     if fitted.held_out is not None:
         fitted.held_out.save(folder / "held_out.safetensors")
-    (folder / "detector.json").write_text(json.dumps(_state(fitted), indent=1))
+    state = folder / "detector.json"
+    state.write_text(json.dumps(_state(fitted), indent=1))
+    for file in folder.glob("*.safetensors"):  # which its library keeps from other users, whatever the umask says
+        file.chmod(state.stat().st_mode)
 
 
 def _arrays(fitted: Fitted) -> dict[str, np.ndarray]:

@@ -266,7 +266,8 @@ def test_unusable_images_and_masks_are_left_out_and_reported(workspace, source, 
     assert "good/3.png" not in rows and len(rows) == 19
     assert rows["defect/scratch/1.png"].mask is None and rows["defect/scratch/0.png"].mask is not None
     bank = build_bank(workspace, backbone="efficientnet_lite0")
-    assert len({file.stat().st_mode for file in bank.path.iterdir()}) == 1  # whoever may read one, may read all
+    modes = {file.stat().st_mode for file in bank.path.iterdir()}
+    assert len(modes) == 1  # whoever may read one file may read all
     training = {row.id for row in workspace.images(split="train", label="defect")}
     left_out = training & {"damaged/defect/scratch/1.png", "damaged/defect/scratch/2.png"}
     assert left_out and f"{len(left_out)} defective" in bank.summary["note"]

@@ -62,7 +62,8 @@ def save(fitted: Fitted, folder: Path) -> None:
         fitted.held_out.save(folder / "held_out.safetensors")
     state = folder / "detector.json"
     state.write_text(json.dumps(_state(fitted), indent=1))
-    for file in folder.glob("*.safetensors"):  # which its library keeps from other users, whatever the umask says
+    # Its library keeps these files from other users, whatever the umask says.
+    for file in folder.glob("*.safetensors"):
         file.chmod(state.stat().st_mode)
 
 

@@ -198,13 +198,8 @@ def unpin_bank(options: argparse.Namespace) -> bank_answers.BankSaid:
 
 def rename_options(add: Add) -> None:
     one_version(add)
-    add(
-        "name",
-        nargs="?",
-        default="",
-        metavar="NAME",
-        help="display name in addition to its own; leave it out to remove it",
-    )
+    said = "display name in addition to its own; leave it out to remove it"
+    add("name", nargs="?", default="", metavar="NAME", help=said)
 
 
 def rename_bank(options: argparse.Namespace) -> bank_answers.BankSaid:

@@ -160,7 +160,7 @@ def outcome_of(job: jobs.Job) -> Outcome:
 
 def _built(job: jobs.Job, made: Built) -> Outcome:
     summary = made["summary"]
-    rows = f"{summary['negative_rows']:,} normal and {summary['positive_rows']:,} defect rows"
+    rows = f"{summary['negative_rows']:,} normal and {count(summary['positive_rows'], 'defect row')}"
     active = " It is active now." if made["active"] else ""
     said = f"Built {made['name']} in {duration(made['seconds'])} from {made['dataset']}: {rows}.{active}"
     if held := made.get("held"):

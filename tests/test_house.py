@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,18 @@ def test_files_and_functions_stay_short() -> None:
 
 def test_values_are_typed_key_by_key() -> None:
     assert not [file.name for file in PYTHON if "dict[str, Any]" in file.read_text("utf-8")]
+
+
+def test_one_thing_is_not_told_as_several() -> None:
+    """A number of things is told by `exdd_core.sentences.count`, which knows that one is not "1 rows"."""
+    several = re.compile(r" ((new|defective|synthetic|normal) )?\w+([^sia]s|ies)\b")
+    told = []
+    for file in PYTHON:
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            words = [ast.unparse(part) for part in node.values] if isinstance(node, ast.JoinedStr) else []
+            told += [
+                (file.name, one, after)
+                for one, after in zip(words, words[1:], strict=False)
+                if one.startswith("{len(") and several.match(after[1:])
+            ]
+    assert not told

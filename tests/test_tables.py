@@ -170,7 +170,7 @@ def test_a_sweep_goes_on_after_its_last_cell(
     asked = SweepSpec.from_json(kept | {"synthetic": kept["synthetic"][:0:-1]})
     fewer = sweeping._Sweep(workspace, workspace.dataset("demo"), asked, Progress())
     assert [image.id for image in fewer.pool] == kept["synthetic"][:0:-1]
-    with pytest.raises(BadInput, match="1 of the 4 synthetic defects of that measurement are no longer"):
+    with pytest.raises(BadInput, match="1 of 4 synthetic defects of that measurement is no longer"):
         more = SweepSpec.from_json(kept | {"synthetic": [*kept["synthetic"], "gone"]})
         sweeping.sweep(workspace, more, Progress(), "again")
 

@@ -3,6 +3,7 @@
 // holds everything but pictures. Plotly must be on the window already.
 
 import { make } from "../shared/dom.js";
+import { counted } from "../shared/words.js";
 import { curves } from "./curves.js";
 import { foundCard } from "./found_by_type.js";
 import { regionsCard } from "./regions.js";
@@ -33,7 +34,7 @@ export function show(place, data, addresses) {
     const table = sweepCard(data);
     const all = result.counts.length * result.seeds;
     const words =
-      `Not finished: ${data.cells} of ${all} measurements are done. Resume the job in Jobs above; it ` +
+      `Not finished: ${data.cells} of ${counted(all, "measurement")} done. Resume the job in Jobs above; it ` +
       "continues where it stopped.";
     place.replaceChildren(...notes, result.complete ? "" : note(words), table.node);
     table.show();

@@ -36,7 +36,9 @@ export function thresholdCard(data, addresses, moved) {
   store.subscribe(["method", "value"], ({ method, value }) => {
     const now = judged(images, data.result.calibrated[method], value);
     fillCounts(counts, now, value);
-    line.tell(`${value.toFixed(2)}: ${now.missed.length} missed, ${now.alarms.length} false alarms`);
+    line.tell(
+      `${value.toFixed(2)}: ${now.missed.length} missed, ${counted(now.alarms.length, "false alarm")}`,
+    );
     showPictures(now);
     moved(method, pointOf(now));
   });

@@ -70,7 +70,7 @@ async function addFiles(inspect, files) {
   const { viewer, call, upload, say } = inspect;
   if (!files.length) return;
   menuOf(viewer).open = false;
-  say(`Reading ${files.length === 1 ? files[0].name : `${files.length} files`}…`, "info");
+  say(`Reading ${files.length === 1 ? files[0].name : counted(files.length, "file")}…`, "info");
   const sent = [];
   for (const file of files) sent.push({ path: (await upload(file)).path, name: file.name });
   const answer = await call("add_files", { files: sent });

@@ -42,12 +42,12 @@ export function tally(dots, at) {
 /** @param {Tally} counts */
 export function tallyWords({ found, defects, alarms, normals, above, all }) {
   const known = [
-    defects && `finds ${found} of ${defects} known ${defects === 1 ? "defect" : "defects"}`,
-    normals && `${alarms} ${alarms === 1 ? "false alarm" : "false alarms"} among ${normals} normal`,
+    defects && `finds ${found} of ${counted(defects, "known defect")}`,
+    normals && `${counted(alarms, "false alarm")} among ${normals} normal`,
   ].filter(Boolean);
   return known.length
     ? known.join(", ").replace(/^(\d)/, "gives $1")
-    : `is exceeded by ${above} of ${all} images`;
+    : `is exceeded by ${above} of ${counted(all, "image")}`;
 }
 
 /**
@@ -67,7 +67,7 @@ const SEVERAL = 3;
  */
 export const blindness = ({ found, defects }, isWhole) =>
   defects && !found && (isWhole || defects >= SEVERAL)
-    ? `The threshold finds 0 of ${defects} known defects.`
+    ? `The threshold finds 0 of ${counted(defects, "known defect")}.`
     : "";
 
 /**
@@ -77,7 +77,7 @@ export const blindness = ({ found, defects }, isWhole) =>
  */
 export const strangeness = (dots, at) =>
   dots.length >= SEVERAL && dots.every(({ label, value }) => !label && value > at)
-    ? `All ${dots.length} images are unlike anything in the bank: another product, camera or size?`
+    ? `All ${counted(dots.length, "image")} are unlike anything in the bank: another product, camera or size?`
     : "";
 
 /**

@@ -1,5 +1,7 @@
 // What the Jobs drawer says about jobs, and what can be done with them. Pure: knows no element and no server.
 
+import { counted } from "../shared/words.js";
+
 /**
  * A job as pages/frame.py tells of it.
  * @typedef {"running" | "queued" | "done" | "cancelled" | "failed" | "interrupted"} State
@@ -73,7 +75,7 @@ export function split(jobs) {
 export function listsOf(jobs, last) {
   const { waiting, over } = split(jobs);
   const ended = waiting.length ? [] : over.filter(({ id }) => id === last);
-  const many = waiting.length === 1 ? "1 job" : `${waiting.length} jobs`;
+  const many = counted(waiting.length, "job");
   return {
     title: waiting.length ? `${many} to do, one at a time in this order` : "Nothing to do",
     upper: [...waiting, ...ended],

@@ -5,6 +5,7 @@ import { find, make, renew } from "../shared/dom.js";
 import { small } from "../shared/parts.js";
 import { editName } from "../shared/renaming.js";
 import { sentence } from "../shared/server.js";
+import { counted } from "../shared/words.js";
 import { bar, pause } from "./parts.js";
 import { withDefault, withMissing } from "./settings.js";
 
@@ -169,7 +170,7 @@ function adapterOf({ name, images, dataset, best, before, after, inUse, samples 
   const use = () => act("use_adapter", { engine, id: inUse ? "" : name });
   const rename = (/** @type {string} */ other) => act("rename_adapter", { id: name, name: other });
   const gain = best
-    ? `held-out loss ${before.toFixed(4)} → ${after.toFixed(4)} after ${best} steps`
+    ? `held-out loss ${before.toFixed(4)} → ${after.toFixed(4)} after ${counted(best, "step")}`
     : "no step helped on held-out defects";
   const dropping = small("Drop", () => {
     if (dropping.dataset.sure) act("drop_adapter", { id: name });
@@ -190,7 +191,11 @@ function adapterOf({ name, images, dataset, best, before, after, inUse, samples 
       small("Rename", () => editName(title, rename), { class: "plain-button small st-rename" }),
       dropping,
     ),
-    make("p", { class: "st-quiet" }, `${images} images of ${dataset}; ${gain}${inUse ? "; in use" : ""}`),
+    make(
+      "p",
+      { class: "st-quiet" },
+      `${counted(images, "image")} of ${dataset}; ${gain}${inUse ? "; in use" : ""}`,
+    ),
     pictures(samples, `painted by ${name}`),
   );
 }

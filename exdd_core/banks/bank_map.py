@@ -26,6 +26,7 @@ from exdd_core.detector.bank import Bank, BankImage
 from exdd_core.detector.held_out import sample
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
+from exdd_core.sentences import count
 from exdd_core.workspace import candidates
 from exdd_core.workspace.versions import cache_of
 
@@ -200,7 +201,7 @@ def umap_layout(rows: np.ndarray, positive: np.ndarray, progress: Progress) -> n
         init=start,
         random_state=0,
         n_jobs=1,  # UMAP uses one thread wherever it has a seed
-        tqdm_kwds={"file": _Counted(progress, f"Laying out {len(rows):,} rows"), "disable": False},
+        tqdm_kwds={"file": _Counted(progress, f"Laying out {count(len(rows), 'row')}"), "disable": False},
     )
     with warnings.catch_warnings():
         # UMAP warns that a map from given neighbours cannot place further rows; none are placed.

@@ -22,7 +22,7 @@ from exdd_core.datasets import report_sentences
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
 from exdd_core.progress import Progress
-from exdd_core.sentences import listed
+from exdd_core.sentences import count, listed
 from exdd_core.workspace import (
     BankVersion,
     DatasetInfo,
@@ -149,6 +149,9 @@ def place(workspace: Workspace, temporary: Path, row: Mapping[str, object], acti
             make_active(db, id)
 
 
+UNMARKED = "defective image has no usable mask and was", "defective images have no usable mask and were"
+
+
 def training_split(
     workspace: Workspace, info: DatasetInfo, options: BuildOptions
 ) -> tuple[list[TrainingImage], list[TrainingImage], str]:
@@ -183,8 +186,8 @@ def training_split(
     notes = [lost] if lost else []
     if positives == "both" and not accepted:
         notes.append("There are no accepted synthetic defects yet, so only real ones were used.")
-    if len(masked) < len(defects):
-        notes.append(f"{len(defects) - len(masked)} defective images have no usable mask and were left out.")
+    if unmarked := len(defects) - len(masked):
+        notes.append(count(unmarked, *UNMARKED) + " left out.")
 
     def training(row: ImageRow) -> TrainingImage:
         return TrainingImage(row.id, row.path, row.group, row.mask, row.defect_type)

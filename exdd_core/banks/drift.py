@@ -52,7 +52,7 @@ def state(workspace: Workspace, id: str | None = None) -> State:
         times = found.radius / found.fresh_radius
         reasons.append(f"its covering radius is {times:.1f} times that of a new build")
     if found.built and found.rows > GROWN * found.built:
-        reasons.append(f"its positive bank has grown from {found.built:,} to {found.rows:,} rows")
+        reasons.append(f"its positive bank has grown from {found.built:,} to {count(found.rows, 'row')}")
     if not detector.fitted.can_change and not version.imported:
         reasons.append("it has an older format whose banks cannot be changed")
     more = found.rows - found.built
@@ -63,8 +63,8 @@ def state(workspace: Workspace, id: str | None = None) -> State:
         said = "No rebuild is due: this version knows normal surface only."
     else:
         said = (
-            f"No rebuild is due: {found.rows:,} defect rows{grown} cover the known defects as well as a new build "
-            "would."
+            f"No rebuild is due: {count(found.rows, 'defect row')}{grown} cover{'s' if found.rows == 1 else ''} "
+            "the known defects as well as a new build would."
         )
         if more:
             said += (

@@ -22,6 +22,7 @@ from exdd_core import datasets, evaluation, images
 from exdd_core.bundle.manifest import Cost, Figures
 from exdd_core.errors import BadInput
 from exdd_core.evaluation.masks import Counted, Masks
+from exdd_core.sentences import count
 from exdd_core.spill import array_or_spill
 
 if TYPE_CHECKING:
@@ -208,6 +209,6 @@ def sentence(found: Cost) -> str:
     if before["pixel_auroc"] is not None and after["pixel_auroc"] is not None:
         words.append(f"pixel AUROC from {before['pixel_auroc']:.2%} to {after['pixel_auroc']:.2%}")
     return (
-        f"In int8, {saved}; on {found['images']} test images, {found['defective']} of them defective, it changes "
-        f"{' and '.join(words)}, and the number of changed verdicts is {found['otherwise']}."
+        f"In int8, {saved}; on {count(found['images'], 'test image')}, {found['defective']} of them defective, it "
+        f"changes {' and '.join(words)}, and the number of changed verdicts is {found['otherwise']}."
     )

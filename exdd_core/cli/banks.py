@@ -15,6 +15,7 @@ from exdd_core.cli.data import say_held
 from exdd_core.cli.terminal import print_result, progress, say
 from exdd_core.errors import BadInput
 from exdd_core.jobs.results import Built
+from exdd_core.sentences import count
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
     from exdd_core.banks.compare import Comparison
@@ -87,7 +88,7 @@ def compare_banks(options: argparse.Namespace) -> bank_answers.BanksCompared:
             print(f"{name:<20} {shown[0]:>16} {shown[1]:>16}")
         for name, only in zip(names, found.only, strict=True):
             for side, ids in only.items():
-                print("\n  ".join([f"{len(ids)} images only in the {side} bank of {name}", *ids]))
+                print("\n  ".join([f"{count(len(ids), 'image')} only in the {side} bank of {name}", *ids]))
     return {
         "versions": names,
         "values": pairs,
@@ -368,7 +369,7 @@ def map_bank(options: argparse.Namespace) -> bank_answers.BankMapped:
     if options.to:
         bank_map.write_csv(found, options.to)
         if not options.json:
-            print(f"Wrote {len(found.place)} rows to {options.to}.")
+            print(f"Wrote {count(len(found.place), 'row')} to {options.to}.")
     return {"bank": bank.id, "name": bank.name, "map": found.to_json()}
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from exdd_core.cli.arguments import Add, Group, at_least, model_size, number, open_workspace, who_option
 from exdd_core.cli.terminal import print_result, progress
 from exdd_core.errors import BadInput
+from exdd_core.sentences import count
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
     from exdd_core.cli import dataset_answers
@@ -302,7 +303,8 @@ def join(options: argparse.Namespace) -> dataset_answers.DatasetJoined:
     from exdd_core.workspace import merging
 
     info = merging.join_datasets(open_workspace(options), options.new, options.names, progress())
-    said = f'Created "{info.name}" from {", ".join(options.names)}: {info.report["images"]} images.'
+    images = count(info.report["images"], "image")
+    said = f'Created "{info.name}" from {", ".join(options.names)}: {images}.'
     answer: dataset_answers.DatasetJoined = {
         **_summary(info),
         "report": info.report,
@@ -329,9 +331,9 @@ def delete(options: argparse.Namespace) -> dataset_answers.DatasetDeleted:
     used = dataset_uses.uses(workspace, info.name)
     if not options.yes:
         also = f" and {used.sentence} that used it" if used.sentence else ""
+        images = count(info.report["images"], "image")
         raise BadInput(
-            f'This would permanently delete "{info.called}" with its {info.report["images"]} images{also}; add --yes '
-            "to confirm."
+            f'This would permanently delete "{info.called}" with its {images}{also}; add --yes to confirm.'
         )
     said = dataset_uses.delete(workspace, info.name)
     answer: dataset_answers.DatasetDeleted = {"dataset": info.name, "deleted": used, "sentence": said}

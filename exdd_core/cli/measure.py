@@ -129,8 +129,8 @@ def _table_one(workspace: Workspace, options: argparse.Namespace) -> RunResult:
     result = jobs.run_here(workspace, "table1", title, spec, progress())
     if not options.json:
         print(
-            f"{dataset}: Table 1, {_how(options)}, {result['images']} images, "
-            f"{result['synthetic']} synthetic defects"
+            f"{dataset}: Table 1, {_how(options)}, {count(result['images'], 'image')}, "
+            f"{count(result['synthetic'], 'synthetic defect')}"
         )
         print_metrics(result["methods"], result)
         print(f"The paper's figures, from its own experiments on {PAPER_DATASET}:")
@@ -143,7 +143,11 @@ def _table_one(workspace: Workspace, options: argparse.Namespace) -> RunResult:
 def _how(options: argparse.Namespace) -> str:
     if not options.folds:
         return "test split"
-    parts = f", {options.max_real_parts} defective parts each" if options.max_real_parts is not None else ""
+    parts = (
+        f", {count(options.max_real_parts, 'defective part')} each"
+        if options.max_real_parts is not None
+        else ""
+    )
     return f"{options.folds} grouped folds, seed {options.seed or 0}{parts}"
 
 
@@ -181,7 +185,7 @@ def sweep(options: argparse.Namespace) -> RunResult:
     dataset = workspace.dataset(options.dataset).name
     given = {name: getattr(options, name) for name in (*SWEPT, "without_missing")}
     spec = SweepSpec(dataset=dataset, counts=options.counts, seeds=options.seeds, **given).to_json()
-    title = f"Measuring {dataset} with {', '.join(map(str, options.counts))} synthetic defects"
+    title = f"Measuring {dataset} with synthetic defects: {', '.join(map(str, options.counts))}"
     result = jobs.run_here(workspace, "sweep", title, spec, progress())
     if not options.json:
         print(f"{dataset}: mean over {count(options.seeds, 'seed')}, by number of synthetic defects")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from exdd_core.cli.arguments import Add, Group, at_least, number, open_workspace, user
 from exdd_core.cli.terminal import print_result, progress
+from exdd_core.sentences import count
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
     from exdd_core.cli import answers
@@ -92,8 +93,8 @@ def list_adapters(options: argparse.Namespace) -> dict[str, list[answers.Adapter
     if not options.json:
         for row in rows:
             mark = "*" if row["in_use"] else " "
-            images = f"{row['images']} images of {row['dataset']}"
-            print(f"{mark} {row['name']}  {images}, {row['best']} steps, for {row['base'] or row['engine']}")
+            images = f"{count(row['images'], 'image')} of {row['dataset']}, {count(row['best'], 'step')}"
+            print(f"{mark} {row['name']}  {images}, for {row['base'] or row['engine']}")
         print(
             "There are no adapters yet."
             if not rows

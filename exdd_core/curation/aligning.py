@@ -13,6 +13,7 @@ from exdd_core.banks.compare import SIDES
 from exdd_core.banks.drift import lacking
 from exdd_core.curation import changing, deciding, marking
 from exdd_core.errors import BadInput
+from exdd_core.sentences import count
 from exdd_core.workspace import decisions, drawn_masks
 
 if TYPE_CHECKING:
@@ -34,14 +35,17 @@ def drop(workspace: Workspace, image: str, side: str, who: str) -> changing.Deci
     decided = marking.drop(workspace, image, side, who)
     painted = side == "positive" and not image.startswith("file:") and "/" not in image
     again = " The candidate is pending again." if painted else ""
-    said = f"Dropped it: {abs(decided.rows):,} rows were removed from {decided.bank}.{again}"
+    said = (
+        f"Dropped it: {count(abs(decided.rows), 'row was', 'rows were')} removed from {decided.bank}.{again}"
+    )
     return replace(decided, sentence=said)
 
 
 def put_back(workspace: Workspace, image: str, who: str) -> changing.Decided:
     """Take the last `drop` of an image back. Where it was an undo of a decision, that decision is made again."""
     decided = _put_back(workspace, image, who)
-    return replace(decided, sentence=f"Put it back: {decided.rows:,} rows were added to {decided.bank}.")
+    added = count(decided.rows, "row was", "rows were")
+    return replace(decided, sentence=f"Put it back: {added} added to {decided.bank}.")
 
 
 def _put_back(workspace: Workspace, image: str, who: str) -> changing.Decided:

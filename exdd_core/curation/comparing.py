@@ -172,7 +172,7 @@ def _compared(engine: str, kind: str, real: _Defects, painted: _Defects) -> Comp
 
 def _heading(engine: str, kind: str, figures: Resemblance) -> str:
     painted, parts = count(figures.painted, "painting"), count(figures.real_parts, "part")
-    return f"{engine}, {kind or 'no type'}: {painted} compared with {figures.real} real ones on {parts}."
+    return f"{engine}, {kind or 'no type'}: {painted} compared with {count(figures.real, 'real one')} on {parts}."
 
 
 def _told(figures: Resemblance) -> str:

@@ -22,7 +22,7 @@ from exdd_core.detector.fit_models import prepare
 from exdd_core.errors import BadInput
 from exdd_core.evaluation import MANY_PARTS, Advice, advise
 from exdd_core.progress import Progress
-from exdd_core.sentences import signed
+from exdd_core.sentences import count, signed
 from exdd_core.workspace import candidates
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ def _advised(advice: Advice, of: int, idle: bool) -> str:
     if advice.trial is None:
         best = advice.trials[0] if advice.trials else None
         tried = (
-            f"; the best of {len(advice.trials)} groups tried gains {signed(100 * best.gain)} points of image AUROC"
+            f"; the best of {count(len(advice.trials), 'group')} tried gains {signed(100 * best.gain)} points of "
+            "image AUROC"
             if best
             else ""
         )

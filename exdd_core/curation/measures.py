@@ -157,7 +157,7 @@ def new(beyond: float, clean: int, marked: int) -> Measure:
     light = GREEN if beyond >= 0.3 else AMBER if beyond > 0 else RED
     text = f"{percent(beyond)} of its patches are new to the positive bank"
     if clean < marked:
-        text += f"; {marked - clean} of {marked} are too similar to normal surface and are left out"
+        text += f"; {marked - clean} of {marked} too similar to normal surface and left out"
     return Measure("new", beyond, light, text, MEANINGS["new"])
 
 
@@ -193,10 +193,8 @@ def effect_of(before: Outcome, after: Outcome) -> Measure:
         light = GREEN if not contradicted else AMBER if helps else RED
     else:
         light = AMBER if contradicted or found else GREY
-    if found:
-        first = f"finds {abs(found)} {'more' if found > 0 else 'fewer'} of {after.defects} held-out defects"
-    else:
-        first = f"finds the same {after.found} of {after.defects} held-out defects"
+    what = f"{abs(found)} {'more' if found > 0 else 'fewer'}" if found else f"the same {after.found}"
+    first = f"finds {what} of {count(after.defects, 'held-out defect')}"
     second = count(abs(alarms), "new false alarm" if alarms >= 0 else "fewer false alarm")
     third = f"image AUROC {signed(gain)} ± {error:.1f}, AP {signed(ap)}"
     text = f"{first}; {second}; {third}" + ("; within noise" if light == GREY else "")

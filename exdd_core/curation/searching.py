@@ -20,6 +20,7 @@ from exdd_core import files
 from exdd_core.curation.judge import Judge, require_bank
 from exdd_core.curation.measures import GREEN, RED, Quality
 from exdd_core.progress import Progress
+from exdd_core.sentences import count
 from exdd_core.studio import batch, ordering
 from exdd_core.workspace import candidates, prompts
 
@@ -85,9 +86,8 @@ def search(workspace: Workspace, order: Order, progress: Progress, job_id: str, 
     made = batch.summary(workspace, job_id, len(steps), failures)
     stopped = ""
     if len(steps) < order.count:
-        stopped = (
-            f"Stopped after {len(steps)} of {order.count} paintings: none of the last {patience} was useful."
-        )
+        of = count(order.count, "painting")
+        stopped = f"Stopped after {len(steps)} of {of}: none of the last {patience} was useful."
     return {**made, "ordered": order.count, "arms": _told(arms, steps), "stopped": stopped}
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from exdd_core.datasets.tree import Tree
 from exdd_core.errors import BadInput
+from exdd_core.sentences import count
 
 
 def detect_category(
@@ -27,7 +28,7 @@ def detect_category(
 
 def choose_one(tree: Tree, names: Sequence[str], what: str) -> BadInput:
     """The error for a root that holds several categories of the data set `what`."""
-    many = f"{len(names)} categories" if len(names) > 1 else "1 category"
+    many = count(len(names), "category", "categories")
     return BadInput(
         f"{tree.root} holds {many} of {what} ({', '.join(names)}); choose one, such as "
         f"{tree.root / names[0]}."

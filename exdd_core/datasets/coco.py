@@ -24,6 +24,7 @@ from exdd_core.datasets.tree import Tree, base, parent, stem
 from exdd_core.datasets.words import split_word
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
+from exdd_core.sentences import count
 
 NAME = "coco"
 TITLE = "COCO JSON (polygons, run lengths or boxes), also from Roboflow"
@@ -51,9 +52,8 @@ def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
             empty.append(name)
     if empty and not marks.outlines:
         raise BadInput(
-            f"{empty[0]} lists no images, so it is unknown which of the {len(tree.images)} images are "
-            f"normal; {AGAIN} with all images in it, or say what the folders contain with --role "
-            "FOLDER=normal or =defect."
+            f"{empty[0]} lists no images, so it is unknown which are normal; {AGAIN} with all images in it, or "
+            "say what the folders contain with --role FOLDER=normal or =defect."
         )
     marks.problems += [f"{name} lists no images." for name in empty]
     return marks.reading(tree, rule)
@@ -135,7 +135,7 @@ class _File:
             )
         if unnamed:
             marks.problems.append(
-                f"{self.name}: {unnamed} {'annotation is' if unnamed == 1 else 'annotations are'} of no category that "
+                f"{self.name}: {count(unnamed, 'annotation is', 'annotations are')} of no category that "
                 "it lists, so the type of the defect is not known."
             )
         return len(self.images)

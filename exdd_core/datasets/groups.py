@@ -96,9 +96,8 @@ def apply_rule(records: Sequence[Record], rule: GroupRule) -> list[Record]:
         advice = "change the pattern or rename them"
     missing = [record.path for record, name in zip(records, names, strict=True) if not name]
     if missing:
-        raise BadInput(
-            f"{len(missing)} of {len(records)} images have {where} (first: {missing[0]}); {advice}."
-        )
+        lack = f"{len(missing)} of {count(len(records), 'image')} {'has' if len(missing) == 1 else 'have'}"
+        raise BadInput(f"{lack} {where} (first: {missing[0]}); {advice}.")
     return [replace(record, group=str(name)) for record, name in zip(records, names, strict=True)]
 
 
@@ -196,7 +195,7 @@ def folds(records: Sequence[Grouped], k: int, seed: int = 0) -> list[set[int]]:
     if not 2 <= k <= len(groups):
         raise BadInput(
             f"{count(len(groups), 'part')} cannot be divided into {k} folds; "
-            + (f"choose 2 to {len(groups)} folds." if len(groups) > 1 else "import more.")
+            + (f"choose 2 to {count(len(groups), 'fold')}." if len(groups) > 1 else "import more.")
         )
     rng = np.random.default_rng(seed)
     dealt = [*_shuffled([g for g in groups if g in defective], rng)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from exdd_core.datasets.record import natural_key
 from exdd_core.datasets.reports import LeftOutRow
 from exdd_core.datasets.tree import Tree, is_below, parent
-from exdd_core.sentences import listed
+from exdd_core.sentences import count, listed
 
 EMPTY = "it holds nothing"
 AS_CHOSEN = "as you chose"
@@ -37,7 +37,7 @@ class LeftOut:
         if self.paths == (self.folder,):
             return f"{what if self.reason == EMPTY else self.folder} is left out: {self.reason}."
         shown = listed([path[len(self.folder) :].lstrip("/") for path in self.paths])
-        files = f"1 file of {what} is" if many == 1 else f"{many} files of {what} are"
+        files = count(many, f"file of {what} is", f"files of {what} are")
         return f"{files} left out ({shown}): {self.reason}."
 
     def to_row(self) -> LeftOutRow:

@@ -21,7 +21,7 @@ from exdd_core.datasets.record import DEFECT, NORMAL, Outline, Reading, Record, 
 from exdd_core.datasets.tree import Tree, base, parent, stem
 from exdd_core.datasets.words import is_held_back, label_word, split_word, squeezed
 from exdd_core.errors import BadInput
-from exdd_core.sentences import counted, listed
+from exdd_core.sentences import count, counted, listed
 
 UNLISTED = (
     "no annotation file mentions them, so it is unknown whether they are normal; annotate them, or put "
@@ -177,11 +177,9 @@ class Marks:
             lines.append(
                 f"{_regions(outside)} extend{'s' if len(outside) == 1 else ''} beyond the image: clipped."
             )
-        for label, count in self._no_defect.items():
-            lines.append(
-                f'{count} {"outline is" if count == 1 else "outlines are"} labelled "{label}": not '
-                "counted as a defect."
-            )
+        for label, number in self._no_defect.items():
+            outlines = count(number, "outline is", "outlines are")
+            lines.append(f'{outlines} labelled "{label}": not counted as a defect.')
         return lines + self.notes
 
     def all_problems(self, records: Sequence[Record] = ()) -> list[str]:
@@ -299,8 +297,7 @@ def _are(found: Sequence[str]) -> str:
 
 def _regions(images: Sequence[str]) -> str:
     """ "3 regions on 2 images (a.png, b.png)", of the image of each region."""
-    many = "1 region" if len(images) == 1 else f"{len(images)} regions"
-    return f"{many} on {_named(list(dict.fromkeys(images)))}"
+    return f"{count(len(images), 'region')} on {_named(list(dict.fromkeys(images)))}"
 
 
 def _named(paths: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ from exdd_core.datasets.tree import Tree, base, name_key, parent, stem
 from exdd_core.datasets.words import split_word, squeezed
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
+from exdd_core.sentences import count
 from exdd_core.spec import Json
 
 NAME = "yolo"
@@ -69,7 +70,7 @@ def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
     for image in marks.outlines:
         marks.listed(image, sides.get(image, ""))
     if background:
-        many = "1 image has" if len(background) == 1 else f"{len(background)} images have"
+        many = count(len(background), "image has", "images have")
         marks.notes.append(
             f"{many} no text file ({', '.join(background[:3])}{', ...' if len(background) > 3 else ''}): "
             "background for YOLO, so they count as normal here; remove those that no one has checked."

@@ -35,6 +35,7 @@ from exdd_core.measurements import (
     RecallIntervals,
 )
 from exdd_core.progress import Progress
+from exdd_core.sentences import count
 
 FEWEST_PARTS = 6  # of each class; with fewer, resampled differences look more certain than they are
 
@@ -126,7 +127,7 @@ class _HeldOutImages:
             return ["None of these images has a defect: only false alarms can be counted."]
         if not self.enough:
             return [
-                f"With {normal} normal and {defective} defective parts, intervals are rough and differences "
+                f"With {normal} normal and {count(defective, 'defective part')}, intervals are rough and differences "
                 "prove nothing."
             ]
         return []

@@ -19,6 +19,7 @@ from exdd_core.evaluation import resampling
 from exdd_core.evaluation.part_curves import Contributions, Several, pixel_curve, region_shares
 from exdd_core.evaluation.resampling import FPR_LIMIT
 from exdd_core.measurements import FoundByType, FoundOfType, RegionCounts
+from exdd_core.sentences import count
 
 METRIC_THREADS = 2  # each takes some 50 bytes for each pixel
 EXACT_PIXELS = 25_000_000  # figures of more pixels are read off curves of FINE_STEPS, image by image
@@ -135,8 +136,8 @@ def threshold_at(normal_scores: np.ndarray, rate: float) -> float:
     """
     if not 0 <= rate < 1 or not len(normal_scores):
         raise BadInput(
-            f"A false-alarm rate of {rate} cannot be measured on {len(normal_scores)} normal images; use a "
-            "share from 0 to below 1 and images without a defect."
+            f"A false-alarm rate of {rate} cannot be measured on {count(len(normal_scores), 'normal image')}; use "
+            "a share from 0 to below 1 and images without a defect."
         )
     falling = np.sort(normal_scores)[::-1]
     return float(falling[math.floor(rate * len(falling) + 1e-9)])

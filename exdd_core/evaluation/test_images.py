@@ -101,8 +101,9 @@ class TestImages:
         if not used:
             return ["No defective image has a mask, so there are no pixel figures."]
         have = "has" if missing == 1 else "have"
+        of = count(used + missing, "defective image")
         return [
-            f"{missing} of {used + missing} defective images {have} no mask; pixel figures leave them out."
+            f"{missing} of {of} {have} no mask; pixel figures leave {'it' if missing == 1 else 'them'} out."
         ]
 
     def told(self, figures: Mapping[str, float]) -> FiguresWithMasks:

@@ -19,6 +19,7 @@ from exdd_core.experiments.specs import SweepSpec
 from exdd_core.experiments.unseen import accepted, accepted_by_id, unseen_images
 from exdd_core.measurements import ByCount, Cell, FiguresWithMasks, MaskCounts, RunResult
 from exdd_core.progress import Progress
+from exdd_core.sentences import count
 from exdd_core.spec import Json
 from exdd_core.workspace import dataset_files, dataset_settings, runs
 
@@ -59,12 +60,12 @@ def sweep(workspace: Workspace, spec: SweepSpec, progress: Progress, job_id: str
     result.update(_so_far(workspace, job_id, result))
     record = {"dataset": dataset, "state": info.state, "counts": counts, "synthetic": painted}
     record = spec.to_json() | record
-    wanted = [(seed, count) for seed in range(seeds) for count in counts]
+    wanted = [(seed, number) for seed in range(seeds) for number in counts]
     there = {(cell["seed"], cell["count"]) for cell in result["cells"]}
-    for seed, count in wanted:
-        if (seed, count) in there:
+    for seed, number in wanted:
+        if (seed, number) in there:
             continue
-        result["cells"].append({"seed": seed, "count": count, **work.measure(seed, count)})
+        result["cells"].append({"seed": seed, "count": number, **work.measure(seed, number)})
         result["notes"], result["masks"] = work.notes, work.masks
         _keep(workspace, job_id, record, {**result, **_by_count(result["cells"])}, began)
     result.update(_by_count(result["cells"]))
@@ -78,8 +79,8 @@ def require_accepted(workspace: Workspace, dataset: str, counts: Sequence[int]) 
     there = accepted(workspace, dataset)
     if max(counts) > there:
         raise BadInput(
-            f"{max(counts)} synthetic defects are needed, but only {there} are accepted; accept more in "
-            "Curate, or choose smaller numbers."
+            f"{count(max(counts), 'synthetic defect is', 'synthetic defects are')} needed, but only {there} "
+            f"{'is' if there == 1 else 'are'} accepted; accept more in Curate, or choose smaller numbers."
         )
 
 

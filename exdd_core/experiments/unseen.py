@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from exdd_core.errors import BadInput
+from exdd_core.sentences import count
 
 if TYPE_CHECKING:
     from exdd_core.detector.bank import BankImage
@@ -44,7 +45,8 @@ def unseen_images(
             f'Banks were built from the parts of all test images of "{dataset}"; none is left to measure with.'
         )
     out = len(rows) - len(left)
-    return left, f"{out} test images are left out because a bank was built from their parts." if out else ""
+    said = f"{count(out, 'test image is', 'test images are')} left out because a bank was built from the same parts."
+    return left, said if out else ""
 
 
 def accepted_by_id(accepted: Sequence[TrainingImage], wanted: Sequence[str] | None) -> list[TrainingImage]:
@@ -55,8 +57,9 @@ def accepted_by_id(accepted: Sequence[TrainingImage], wanted: Sequence[str] | No
     gone = [id for id in wanted if id not in there]
     if gone:
         raise BadInput(
-            f"{len(gone)} of the {len(wanted)} synthetic defects of that measurement are no longer accepted; "
-            "accept them again in Curate, or start a new measurement."
+            f"{len(gone)} of {count(len(wanted), 'synthetic defect')} of that measurement "
+            f"{'is' if len(gone) == 1 else 'are'} no longer accepted; accept what is missing again in Curate, or start "
+            "a new measurement."
         )
     return [there[id] for id in wanted]
 

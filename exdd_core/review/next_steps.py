@@ -166,7 +166,7 @@ def _thin(facts: Facts) -> Step | None:
     if named[thinnest] >= FAIR * total / len(named):
         return None
     largest = max(facts.rows.values(), key=lambda known: known.rows)
-    said = f"{thinnest} has only {named[thinnest]:,} of {total:,} defect rows"
+    said = f"{thinnest} has only {named[thinnest]:,} of {count(total, 'defect row')}"
     if largest.defect_type != thinnest and largest.rows > named[thinnest]:
         said += f"; one image of {largest.defect_type or 'another type'} alone has {largest.rows:,}"
     return Step("thin", f"{said}.", f"Paint {thinnest}", f"./studio?type={quote(thinnest, safe='')}")

@@ -16,7 +16,7 @@ from exdd_core.detector.inspection import CANNOT_JUDGE, reworded
 from exdd_core.errors import BadInput
 from exdd_core.evaluation import cutting
 from exdd_core.review import lists, states
-from exdd_core.sentences import percent
+from exdd_core.sentences import count, percent
 from exdd_core.workspace import thresholds
 from exdd_core.workspace.thresholds import Choice, Way
 
@@ -69,10 +69,10 @@ def find(comparing: Comparing, workspace: Workspace, bank: str | None, wanted: W
     value = max(cut.value, FEWEST)
     made = cutting.counted(scores, labels, value)
     counts = (
-        f"finds {made.defects - made.missed} of {made.defects} defects and raises false alarms on "
-        f"{made.false_alarms} of {made.normals} normal images"
+        f"finds {made.defects - made.missed} of {count(made.defects, 'defect')} and raises false alarms on "
+        f"{made.false_alarms} of {count(made.normals, 'normal image')}"
     )
-    left = f", {unscored} more are not scored" if unscored else ""
+    left = f", {unscored} more not scored" if unscored else ""
     said = f"{how} on {wanted.images}: {counts}{left}; 95 % interval {cut.low:.2f} to {cut.high:.2f}"
     return Found(value, cut.low, cut.high, said)
 
@@ -146,7 +146,7 @@ def _carry(comparing: Comparing, workspace: Workspace, before: BankState) -> str
     judged = {id: _judged(row, own, sides) for id, row in rows.items()}
     results.add(after.state, judged.values())
     changed = sum(judged[id]["exdd_verdict"] != row["exdd_verdict"] for id, row in rows.items())
-    return f" {changed} of {len(rows)} verdicts changed." if rows else ""
+    return f" {changed} of {count(len(rows), 'verdict')} changed." if rows else ""
 
 
 def _judged(row: StoredRow, own: Calibration, sides: tuple[str, ...]) -> StoredRow:

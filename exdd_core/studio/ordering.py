@@ -19,6 +19,7 @@ import numpy as np
 from exdd_core import datasets, synthesis
 from exdd_core.errors import BadInput
 from exdd_core.images import read_mask
+from exdd_core.sentences import count
 from exdd_core.synthesis import mask_spec, prior, templates, weights
 from exdd_core.synthesis.controls import Control
 from exdd_core.synthesis.engine import Engine
@@ -136,7 +137,7 @@ def _prompts(order: Order) -> list[str]:
         return templates.expand(order.template, order.count, order.seed)
     texts = [text for text in templates.every(order.template) for _ in range(order.count)]
     if len(texts) > MOST:
-        raise BadInput(f"That would be {len(texts)} paintings; order at most {MOST} at a time.")
+        raise BadInput(f"That would be {count(len(texts), 'painting')}; order at most {MOST} at a time.")
     return texts
 
 
@@ -262,10 +263,10 @@ def arms(workspace: Workspace, order: Order) -> list[Order]:
     found = [replace(arm, template=text) for arm in varied for text in _every(arm)]
     if not 2 <= len(found) <= MOST_CELLS:
         raise BadInput(
-            f"A search chooses from 2 to {MOST_CELLS} combinations, and these are {len(found)}; write alternatives "
+            f"A search chooses from 2 to {MOST_CELLS} combinations, and this is only one; write alternatives "
             "such as {fine|deep} into the prompt, or vary a setting."
             if len(found) < 2
-            else f"That would be {len(found)} combinations; a search chooses from at most {MOST_CELLS}."
+            else f"That would be {count(len(found), 'combination')}; a search chooses from at most {MOST_CELLS}."
         )
     for arm in found:
         recipes(workspace, arm)  # raises before anything is painted

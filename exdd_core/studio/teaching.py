@@ -17,6 +17,7 @@ from exdd_core import datasets
 from exdd_core.errors import BadInput
 from exdd_core.images import read_image, read_mask
 from exdd_core.progress import Progress
+from exdd_core.sentences import count
 from exdd_core.studio.ordering import donors
 from exdd_core.synthesis import posing, weights
 from exdd_core.synthesis.lora_crops import Picture, Words, symmetries
@@ -175,9 +176,8 @@ def _result(adapter: adapters.Adapter, words: Words, steps: int) -> TaughtAdapte
     held_out = {row["step"]: float(str(row["held_out"])) for row in adapter.losses}
     before, best = held_out[0], min(loss for step, loss in held_out.items() if step)
     gained = f"the loss on held-out defects went from {before:.4f} to {best:.4f}"
-    sentence = (
-        f"{adapter.name} was taught with {len(adapter.images)} images: {gained} after {adapter.best} steps."
-    )
+    images, best_step = count(len(adapter.images), "image"), count(adapter.best, "step")
+    sentence = f"{adapter.name} was taught with {images}: {gained} after {best_step}."
     if not adapter.best:
         sentence = (
             f"{adapter.name} did not learn anything useful: no step painted held-out defects better than the "

@@ -25,6 +25,7 @@ from exdd_core import device, files
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import encode_png
 from exdd_core.progress import Progress
+from exdd_core.sentences import count
 from exdd_core.synthesis import lora_crops, sdxl_call, weights
 from exdd_core.synthesis.lora_crops import Crop, Picture, Symmetry, Words
 from exdd_core.synthesis.lora_encoding import decode, encode_crops, encode_texts
@@ -202,7 +203,7 @@ class Training:
             loss = learner.held_out_loss(self.held_out, self.settings.seed)
             if not np.isfinite(loss):
                 raise BadInput(
-                    f"Training failed after {learner.steps} steps: its loss is not finite. Choose a lower "
+                    f"Training failed after {count(learner.steps, 'step')}: its loss is not finite. Choose a lower "
                     "learning rate or another model."
                 )
             known = [row["held_out"] for row in self.losses if row["step"]]

@@ -14,6 +14,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from exdd_core.sentences import count
 from exdd_core.synthesis import lines, vocabulary
 from exdd_core.synthesis.area_defects import dent, grain_break, pit, spot, stain
 from exdd_core.synthesis.compositing import is_grey
@@ -111,10 +112,12 @@ class Procedural(Engine[ProceduralSettings]):
 
 
 def _pieces(window: Window) -> list[MaskPiece]:
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(window.mask.astype(np.uint8), connectivity=8)
+    number, labels, stats, _ = cv2.connectedComponentsWithStats(window.mask.astype(np.uint8), connectivity=8)
     order = 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable")
     if len(order) > PIECES:
-        window.notes.append(f"The mask has {len(order)} pieces; only the largest {PIECES} were painted.")
+        window.notes.append(
+            f"The mask has {count(len(order), 'piece')}; only the largest {PIECES} were painted."
+        )
     height, width = window.mask.shape
     halo = window.settings["halo"] * _scale(window)
     pieces = []

@@ -18,6 +18,7 @@ import numpy as np
 from exdd_core import extras
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
+from exdd_core.sentences import count
 from exdd_core.synthesis import blueprint, weights
 from exdd_core.synthesis.controls import Settings
 from exdd_core.synthesis.engine import Engine
@@ -92,8 +93,9 @@ class SDXL(Engine[SDXLSettings]):
             full["padding_mask_crop"] = -1  # 2 pixels, the paper's of its square, would show no surroundings
         full["model"] = full["model"] or weights.find(self.model, self.models).asked
         if int(full["steps"] * full["strength"]) < 1:
+            steps = count(full["steps"], "step")
             raise BadInput(
-                f"{full['steps']} steps at strength {full['strength']:g} leave no step to paint; increase either."
+                f"With {steps}, strength {full['strength']:g} leaves none to paint; increase either."
             )
         if full["resolution"] % 8:
             raise BadInput(

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 
 from exdd_core.errors import BadInput
+from exdd_core.sentences import count
 
 MOST_PROMPTS = 64  # of a template of which every prompt is painted
 LONGEST = 2000  # characters of a prompt: SDXL reads about 300, and nested braces take their time
@@ -74,7 +75,7 @@ def check(template: str) -> str:
             "The prompt is empty; describe what the defect looks like, such as copper metal scratches."
         )
     if len(template) > LONGEST:
-        raise BadInput(f"The prompt has {len(template)} characters; use at most {LONGEST}.")
+        raise BadInput(f"The prompt has {count(len(template), 'character')}; use at most {LONGEST}.")
     depth = 0
     for place, letter in enumerate(template):
         depth += {"{": 1, "}": -1}.get(letter, 0)

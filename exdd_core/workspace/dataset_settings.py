@@ -157,7 +157,7 @@ def _masks_anew(draft: Draft, rule: MaskRule, progress: Progress) -> str:
         except BadInput as error:
             draft.unusable[row["path"]] = str(error)
         draft.images[id] = new
-    nothing = f", {empty} of which mark nothing" if empty else ""
+    nothing = f", {empty} of which {'marks' if empty == 1 else 'mark'} nothing" if empty else ""
     return f"{rule.sentence} {count(written, 'mask was', 'masks were')} written again{nothing}; labels stay the same."
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from exdd_core.device import asked
+from exdd_core.sentences import count
 
 if TYPE_CHECKING:
     from exdd_core.synthesis.weights import Status
@@ -122,15 +123,16 @@ def _version(package: str) -> str | None:
 
 def _device() -> dict[str, str]:
     """The device: "kind" is "cuda" or "cpu". Imports torch, which takes seconds, only where a GPU is likely."""
+    cpu = f"CPU, {count(os.cpu_count() or 1, 'core')}"
     if asked() == "cpu":
-        return {"kind": "cpu", "name": f"CPU, {os.cpu_count()} cores, as set by EXDD_DEVICE"}
+        return {"kind": "cpu", "name": f"{cpu}, as set by EXDD_DEVICE"}
     driver = any(Path(p).exists() for p in ("/dev/nvidiactl", "/dev/dxg")) or shutil.which("nvidia-smi")
     if driver or "torch" in sys.modules:
         import torch
 
         if torch.cuda.is_available():
             return {"kind": "cuda", "name": torch.cuda.get_device_name()}
-    return {"kind": "cpu", "name": f"CPU, {os.cpu_count()} cores"}
+    return {"kind": "cpu", "name": cpu}
 
 
 def _backbone(workspace: Workspace | None) -> dict[str, str | None]:

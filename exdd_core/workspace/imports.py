@@ -27,6 +27,7 @@ from exdd_core.datasets.survey import Survey
 from exdd_core.errors import BadInput
 from exdd_core.images import Size, encode_png, probe, read_image
 from exdd_core.progress import Progress
+from exdd_core.sentences import count
 from exdd_core.workspace import clock, copies, dataset_files, failures, settings
 from exdd_core.workspace.columns import DatasetColumns, ImageColumns
 from exdd_core.workspace.placing import making, placed
@@ -356,7 +357,9 @@ def image_rows(
     unreadable = {item["path"] for item in report["unreadable"]}
     useless = {item["path"] for item in (*masks["wrong_size"], *masks["unreadable"])}
     if len(unreadable) == len(records):
-        raise BadInput(f"None of the {len(records)} images can be read; {report['unreadable'][0]['reason']}")
+        raise BadInput(
+            f"None of {count(len(records), 'image')} can be read; {report['unreadable'][0]['reason']}"
+        )
     rows: list[ImageColumns] = []
     for record in records:
         if record.path in unreadable:

@@ -26,7 +26,7 @@ from exdd_core.datasets.words import split_word
 from exdd_core.errors import BadInput
 from exdd_core.mask_rules import MaskRule
 from exdd_core.progress import Progress
-from exdd_core.sentences import counted
+from exdd_core.sentences import count, counted
 from exdd_core.workspace import dataset_reports, imports
 from exdd_core.workspace.columns import DatasetColumns, ImageColumns
 from exdd_core.workspace.dataset_changes import Draft, changing
@@ -369,15 +369,15 @@ def _renamed(found: Survey, place: Mapping[str, str]) -> Survey:
 def _sentences(result: Joined, source: Path, rows: Sequence[ImageColumns]) -> list[str]:
     """Sentences on the result, the total first."""
     if not rows:
-        total = len(result.passed_over)
-        return [f"Nothing joined: all {total} images of {source.name} are already in the data set."]
+        known = count(len(result.passed_over), "image of {0} is", "images of {0} are").format(source.name)
+        return [f"Nothing joined: {known} already in the data set."]
 
-    def count(column: str, value: str) -> int:
+    def having(column: str, value: str) -> int:
         return sum(row.get(column) == value for row in rows)
 
     lines = [
-        f"{len(rows)} new images joined: {count('label', 'normal')} normal, {count('label', DEFECT)} with a defect; "
-        f"{count('split', 'train')} to train, {count('split', 'test')} to test."
+        f"{count(len(rows), 'new image')} joined: {having('label', 'normal')} normal, {having('label', DEFECT)} with a "
+        f"defect; {having('split', 'train')} to train, {having('split', 'test')} to test."
     ]
     if result.passed_over:
         lines.append(f"Skipped because they are already in the data set: {counted(result.passed_over)}.")

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from exdd_core.errors import BadInput
+from exdd_core.sentences import count
 from exdd_core.spec import Json
 from exdd_core.synthesis import ENGINES
 from exdd_core.synthesis.templates import LONGEST, PAPER_NEGATIVE, expand, squeezed
@@ -245,7 +246,9 @@ def _read_json(text: str) -> list[Prompt]:
     if not isinstance(rows, list) or not rows:
         raise BadInput("There are no prompts in this file.")
     if len(rows) > MOST_IMPORTED:
-        raise BadInput(f"This file contains {len(rows)} prompts; import at most {MOST_IMPORTED} at a time.")
+        raise BadInput(
+            f"This file contains {count(len(rows), 'prompt')}; import at most {MOST_IMPORTED} at a time."
+        )
     return [_read_row(row, number) for number, row in enumerate(rows, 1)]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from exdd_core.sentences import count
 from pages import html
 from pages.html import text
 
@@ -38,7 +39,9 @@ ASKED_JS = """() => requestAnimationFrame(() => requestAnimationFrame(() => {
 def confirm_row(bank: BankVersion, needed: str) -> str:
     """The question in place of the version's row. Cancel is where the pressed button was. needed: sentences on what
     needs the version, or ""."""
-    rows = f"{bank.summary['negative_rows']:,} normal and {bank.summary['positive_rows']:,} defect rows"
+    rows = (
+        f"{bank.summary['negative_rows']:,} normal and {count(bank.summary['positive_rows'], 'defect row')}"
+    )
     where = f"learned from {bank.dataset}, {disk(bank)}"
 
     def button(act: str, shown: str) -> str:

@@ -291,7 +291,7 @@ def _version_row(bank: BankVersion, found: Measured | None, changes: int, judges
     by = f"imported {by}".strip() if bank.imported else by
     made = f"{_when(bank.created)}{under(by) if by else ''}"
     version = f"<strong>{text(bank.title)}</strong>{tags}{under(since)}"
-    images = f"from {summary['negative_images']:,} · {summary['positive_images']:,} images"
+    images = f"from {summary['negative_images']:,} · {count(summary['positive_images'], 'image')}"
     reached = summary.get("radius") if summary["positive_rows"] else None
     cells = [
         f'<td class="{"whole" if bank.title == bank.name else "named"}" data-sort="{bank.number}">{version}</td>',

@@ -13,6 +13,7 @@ from exdd_core.background import Background
 from exdd_core.errors import BadInput
 from exdd_core.experiments import figure_two, write_figure, write_html
 from exdd_core.progress import Progress
+from exdd_core.sentences import count
 from exdd_core.workspace import runs
 from pages import html
 from pages.evaluate import questions
@@ -30,12 +31,14 @@ MOST_ROWS = 24  # largest number of rows of Figure 2
 def figure(shared: Evaluate, asked: questions.Figure) -> Answer:
     """Begin to draw Figure 2 as PNG and PDF, of the chosen images or of those on which methods disagree most."""
     found, ids = runs.get(shared.workspace, asked.id), asked.images
-    count = whole(asked.count, "rows", 1, MOST_ROWS)
+    most = whole(asked.count, "rows", 1, MOST_ROWS)
     if len(ids) > MOST_ROWS:
-        raise BadInput(f"{len(ids)} rows are too many for one figure; choose at most {MOST_ROWS}.")
+        raise BadInput(
+            f"{count(len(ids), 'row is', 'rows are')} too many for one figure; choose at most {MOST_ROWS}."
+        )
 
     def draw(progress: Progress) -> list[Path]:
-        sheet = figure_two(shared.workspace, found, ids, count, progress)
+        sheet = figure_two(shared.workspace, found, ids, most, progress)
         files = [_file(shared.workspace, f"figure-2-{found.id}.{ending}") for ending in ("png", "pdf")]
         for file in files:
             write_figure(sheet, file)

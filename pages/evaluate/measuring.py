@@ -30,7 +30,7 @@ def start(shared: Evaluate, asked: questions.Start) -> Answer:
         counts = _counts(asked.counts)
         spec |= {"counts": counts, "seeds": whole(asked.seeds, "seeds", 1, 100)}
         require_accepted(workspace, dataset, counts)
-        title = f"Measuring {dataset} with {', '.join(map(str, counts))} synthetic defects"
+        title = f"Measuring {dataset} with synthetic defects: {', '.join(map(str, counts))}"
     else:
         spec |= {"rate": _percent(asked.rate), "fusion": asked.fusion or None}
         if asked.folds.strip():

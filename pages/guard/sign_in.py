@@ -22,6 +22,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from exdd_core.errors import BadInput
+from exdd_core.sentences import count
 from exdd_core.workspace import people
 from pages.guard.doors import Oidc
 from pages.guard.middleware import OIDC, SIGN_IN
@@ -69,7 +70,7 @@ async def _tried(visitors: Visitors, request: Request, name: str, password: str)
     keys = (here,) if tries.was_right(home) else (here, account)
     wait = tries.wait(*keys)
     if wait > 0:
-        return "", f"Too many wrong passwords; wait {math.ceil(wait)} seconds and try again.", 429
+        return "", f"Too many wrong passwords; wait {count(math.ceil(wait), 'second')} and try again.", 429
     try:
         token = await run_in_threadpool(people.sign_in, visitors.workspace, name, password)
     except BadInput as error:

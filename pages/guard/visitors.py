@@ -19,6 +19,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
 
+from exdd_core.sentences import count
 from exdd_core.workspace import Workspace, people
 from pages.guard.checks import PROGRAMS, Refused
 from pages.guard.doors import Doors, Role
@@ -63,7 +64,7 @@ class Visitors:
         tries, place, own = self.tries, f"key from {host}", hashlib.sha256(key.encode()).hexdigest()
         wait = 0.0 if tries.was_right(own) else tries.wait(place)
         if wait > 0:
-            raise Refused(429, f"Too many wrong keys; wait {math.ceil(wait)} seconds and try again.")
+            raise Refused(429, f"Too many wrong keys; wait {count(math.ceil(wait), 'second')} and try again.")
         found = self._known(key, key)
         if found is None:
             tries.wrong(place)

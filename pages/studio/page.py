@@ -227,7 +227,7 @@ def search(shared: Studio, asked: questions.Search) -> Answer:
     order = replace(order_of(shared, asked), axes=axes, search=True)
     arms = arms_of(shared.workspace, order)
     number = sentences.count(order.count, "candidate")
-    title = f"Search {len(arms)} combinations: {number}"
+    title = f"Search {sentences.count(len(arms), 'combination')}: {number}"
     return {"job": jobs.submit(shared.workspace, KIND, title, order.to_json()).id, "count": order.count}
 
 

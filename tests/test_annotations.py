@@ -21,6 +21,7 @@ from exdd_core.datasets import Choices, GroupRule, look, require_normal
 from exdd_core.datasets.marks import Marks
 from exdd_core.datasets.outlines import draw, fault, runs_of, unpacked
 from exdd_core.datasets.record import DEFECT, NORMAL, Outline, Record
+from exdd_core.datasets.report_sentences import problems_of
 from exdd_core.datasets.survey import Survey
 from exdd_core.datasets.tree import Tree
 from exdd_core.errors import BadInput
@@ -814,3 +815,60 @@ def test_a_circle_beyond_its_image_is_told(tmp_path: Path) -> None:
     size = {"imageWidth": WIDTH, "imageHeight": HEIGHT}
     write(tmp_path / "0.json", labelme("0.png", shape("circle", [[0, 0], [10, 0]]), **size))
     assert "extends beyond the image: clipped" in told(seen(tmp_path, "labelme")[1])
+
+
+@pytest.mark.parametrize("track", [0, 1, 2, 17])
+def test_yolo_boxes_with_a_confidence_and_a_track_are_boxes(tmp_path: Path, track: int) -> None:
+    pictures(tmp_path / "images", "0.png", "1.png")
+    box = "0 0.3125 0.2916666667 0.3125 0.25"
+    write(tmp_path / "labels" / "0.txt", f"{box} 0.91 {track}\n")
+    write(tmp_path / "labels" / "1.txt", "")
+    records, found = seen(tmp_path, "yolo")
+    np.testing.assert_array_equal(mask_of(found, records["images/0.png"]), filled())
+    assert "7 numbers are boxes" in told(found)
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        "0 0.2 0.2 0.6 0.2 0.4 0.7",  # another triangle does not end with a whole number
+        "0 0.9 0.2 0.6 0.2 0.4 1",  # as a box it would lie beyond the image
+    ],
+)
+def test_yolo_triangles_at_the_border_stay_triangles(tmp_path: Path, others: str) -> None:
+    pictures(tmp_path / "images", "0.png", "1.png", "2.png")
+    write(tmp_path / "labels" / "0.txt", "0 0.5 0.5 0.25 0.25 0.75 1")
+    write(tmp_path / "labels" / "1.txt", "")
+    write(tmp_path / "labels" / "2.txt", others)
+    records, found = seen(tmp_path, "yolo")
+    assert records["images/0.png"].outlines[0].kind == "polygon"
+    assert "7 numbers" not in told(found)
+
+
+def boxed(*sides: int) -> str:
+    return f"<object><name>pit</name>{bndbox(*sides)}</object>"
+
+
+def test_a_box_beyond_an_image_whose_size_no_file_states_is_told(tmp_path: Path) -> None:
+    pictures(tmp_path, "0.png", "1.png", "2.png")
+    write(tmp_path / "0.xml", voc("0.png", boxed(-9, 8, 30, 20)))
+    write(tmp_path / "1.xml", voc("1.png"))
+    write(tmp_path / "2.xml", voc("2.png", boxed(*BOX)))
+    records, found = seen(tmp_path, "voc")
+    np.testing.assert_array_equal(mask_of(found, records["0.png"]), filled(left=0))
+    assert "Outlines beyond the image: clipped in 1 image (0.png)." in told(found)
+
+
+def test_outlines_outside_of_their_image_are_told_with_their_annotation_file(tmp_path: Path) -> None:
+    from exdd_core.workspace import Workspace
+
+    source = tmp_path / "source"
+    pictures(source, *(f"{number}.png" for number in range(6)))
+    write(source / "0.xml", voc("0.png", boxed(100, 8, 130, 20)))
+    for number in range(1, 6):
+        write(source / f"{number}.xml", voc(f"{number}.png"))
+    info = import_dataset(Workspace.create(tmp_path / "work", backbone="efficientnet_lite0"), source)
+    assert info.report["masks"]["empty"] == []
+    assert [fault["path"] for fault in info.report["masks"]["unreadable"]] == ["0.png"]
+    assert "correct its annotation file" in info.report["masks"]["unreadable"][0]["reason"]
+    assert any("annotation file" in line for line in problems_of(info.report, None))

@@ -64,7 +64,10 @@ def test_arms_are_the_combinations_of_values_and_alternatives(workspace: Workspa
     assert [words for arm in arms if (words := searching._words(arms, arm))] == ["mask spot", "mask real"]
     for order, words in (
         (replace(ORDER, axes=[{"name": "mask_shape", "values": ["star", "spot"]}]), 'shape is "star"'),
-        (replace(ORDER, axes=[], template="scratch"), "chooses from 2 to 36 combinations, and this is only one"),
+        (
+            replace(ORDER, axes=[], template="scratch"),
+            "chooses from 2 to 36 combinations, and this is only one",
+        ),
         (
             replace(ORDER, axes=[{"name": "strength", "values": [0.5 + n / 50 for n in range(19)]}]),
             "at most 36",

@@ -109,6 +109,8 @@ def mask_of(tree: Tree, record: Record, rule: MaskRule) -> np.ndarray | None:
         parts.append(images.of_shape(rule.marks(_upright(tree, record, name, values)), (height, width), name))
     if record.outlines:
         parts.append(_drawn(tree, record, (height, width))[0])
+        if not parts[-1].any():
+            raise BadInput(f"The outlines of {record.path} mark nothing in it; correct its annotation file.")
     return np.logical_or.reduce(parts)
 
 
@@ -171,6 +173,19 @@ def turn_of(tree: Tree, record: Record) -> str:
                     )
                 return f"{name} is stored in the same orientation as {record.path} and is rotated with it"
     return ""
+
+
+def is_clipped(tree: Tree, record: Record) -> bool:
+    """Whether an outline exceeds its image, of those whose files do not state the size of the image."""
+    found = [one for one in record.outlines if not one.share and not one.size and one.kind != "runs"]
+    if not found:
+        return False
+    with suppress(BadInput):
+        size = images.probe(tree.path(record.path), record.path)
+        turn = images.exif_orientation(tree.path(record.path), record.path)
+        sizes = {size, size[::-1] if turn >= 5 else size}
+        return all(any(outlines.beyond(replace(one, size=sides)) for one in found) for sides in sizes)
+    return False
 
 
 def mask_fit(picture: np.ndarray, values: np.ndarray) -> float:

@@ -110,7 +110,11 @@ def _problems_of_files(report: Report) -> list[str]:
         ),
         ("Mask that marks more than half of its image", covering, "check whether this is intended"),
         ("Mask of a different size", masks["wrong_size"], "save masks at the size of their image"),
-        ("Mask that cannot be used", masks["unreadable"], "save it again, white on black"),
+        (
+            "Mask that cannot be used",
+            masks["unreadable"],
+            "save it again, white on black, or correct its annotation file",
+        ),
     ]
     return [f"{what}: {_named(found)}; {advice}." for what, found, advice in rows if found]
 

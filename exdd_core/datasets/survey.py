@@ -19,6 +19,7 @@ from exdd_core import depth as depths, images
 from exdd_core.datasets.choices import Choices
 from exdd_core.datasets.left_out import LeftOut, by_folder
 from exdd_core.datasets.mask_pixels import (
+    is_clipped,
     marks_anything,
     mask_of,
     rule_of,
@@ -167,6 +168,8 @@ def survey(tree: Tree, reading: Reading, choices: Choices, progress: Progress | 
     records = [record for record in records if record not in unnamed]
     rule = choices.masks or rule_of(tree, records, progress)
     records, turned, of_normal = _settled(tree, records, rule, progress)
+    beyond = [record.path for record in records if is_clipped(tree, record)]
+    notes = [f"Outlines beyond the image: clipped in {counted(beyond)}."] if beyond else []
     deep, shallow, pages = _headers(tree, records, progress)
     depth, clipped = _depth(tree, deep, choices.depth)
     claimed = {name for record in records for name in (record.path, *record.masks)}
@@ -181,7 +184,7 @@ def survey(tree: Tree, reading: Reading, choices: Choices, progress: Progress | 
         ],
         by_folder(tree, reasons),
         reading.questions,
-        reading.notes,
+        [*reading.notes, *notes],
         rule,
         depth,
         clipped,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 
 from exdd_core.datasets.finder import Finder
 from exdd_core.datasets.groups import GroupRule
@@ -36,6 +37,12 @@ NO_TEXT = (
 )
 MOST_CLASSES = 1 << 16
 LARGEST_SHARE = 2.0  # a larger coordinate is in pixels
+FOLLOWED = 7  # numbers of a box that was predicted and followed through a film; a triangle has as many
+SLACK = 0.01  # of the image by which a predicted box may exceed it
+FOLLOWED_NOTE = (
+    "Lines of 7 numbers are boxes with a confidence and the number of a track, as predictions have: they all end with "
+    "a whole number and lie within the image as boxes."
+)
 
 
 def detect(tree: Tree) -> bool:
@@ -84,20 +91,30 @@ def add_all(tree: Tree, marks: Marks, only_sure: bool = False) -> dict[str, str]
     only_sure: ignore text files whose first line is not YOLO's.
     """
     texts, names, keypoints = _texts(tree), _names(tree, marks), _has_keypoints(tree)
-    taken = {}
+    taken, found = {}, {}
     for image, text in texts.items():
         if only_sure and not _is_yolo(tree, text):
             continue
         taken[image] = text
         marks.used.add(text)
         try:
-            lines = read_lines(tree.path(text), text)
+            found[image] = [_numbers(line) for line in read_lines(tree.path(text), text)]
         except BadInput as error:
             marks.left[image] = str(error).rstrip(".")
-            continue
+    if followed := not keypoints and _are_followed(
+        [line for lines in found.values() for line in lines if line]
+    ):
+        marks.notes.append(FOLLOWED_NOTE)
+    for image, lines in found.items():
         marks.listed(image)
         for line in lines:
-            _add(line, image, names, keypoints, marks)
+            _add(
+                line[:5] if line and followed and len(line) == FOLLOWED else line,
+                image,
+                names,
+                keypoints,
+                marks,
+            )
     return taken
 
 
@@ -208,8 +225,19 @@ def _lists(tree: Tree) -> dict[str, str]:
 # --- lines -------------------------------------------------------------------------------------------------
 
 
-def _add(line: str, image: str, names: dict[int, str], keypoints: bool, marks: Marks) -> None:
-    numbers = _numbers(line)
+def _are_followed(lines: Sequence[list[float]]) -> bool:
+    """Whether all lines of a data set that could be triangles are boxes with a confidence and the number of a track."""
+    found = [line for line in lines if len(line) == FOLLOWED]
+    return bool(found) and all(
+        0 <= confidence <= 1 and id >= 0 and id % 1 == 0 and half < at < 1 - half + SLACK
+        for _, x, y, width, height, confidence, id in found
+        for at, half in ((x, width / 2 - SLACK), (y, height / 2 - SLACK))
+    )
+
+
+def _add(
+    numbers: list[float] | None, image: str, names: dict[int, str], keypoints: bool, marks: Marks
+) -> None:
     if numbers is None or len(numbers) < 5 or not 0 <= numbers[0] < MOST_CLASSES or numbers[0] % 1:
         marks.cannot_draw(image, "is a line that is not a class with its points")
         return

@@ -163,6 +163,9 @@ def test_a_source_or_workspace_that_cannot_be_leaves_nothing_behind(demo_dataset
         (["candidates", "undo", "last"], "'last' is not a whole number"),
         (["runs", "report", "last"], "--to"),
         (["evaluate", "--seed", "3"], "--seed requires --folds"),
+        (["score", "x.png", "--csv", "t.json", "--coco", "./t.json"], "--csv and --coco name the same file"),
+        (["users", "key", "zoe", "--days", "9", "--end"], "--days does not apply"),
+        (["teach", "--engine", "learned", "--rank", "4"], "--rank requires --engine sdxl"),
         (["serve", "--port", "0"], "'0' is not a port"),
         (["serve", "--host", "256.1.1.1"], "256.1.1.1"),
         (["serve", "--host", "a" * 300], "is not an address"),
@@ -508,6 +511,9 @@ def test_real_masks_transplants_and_a_mask_file(painted, tmp_path, capsys):
     assert np.array_equal(read_mask(candidates.get(workspace, id).drawn, mask.shape), mask)
     with pytest.raises(BadInput, match="mine.png is a photograph, not a mask"):
         editor.keep_upload(workspace, row.id, str(row.path), "mine.png")
+    assert "--anywhere requires" in refusal(
+        capsys, "synthesize", "--workspace", painted, *options, "--anywhere"
+    )
     photograph = refusal(capsys, "synthesize", "--workspace", painted, *options[:-1], row.path)
     assert "is a photograph, not a mask" in photograph
 
@@ -525,6 +531,7 @@ def test_the_test_split_lends_only_when_told_to_and_then_it_says_so(painted, cap
     ("arguments", "words"),
     [
         (["--engine", "magic", "--prompt", "pits"], 'no engine "magic"'),
+        (["--engine", "sdxl", "--sdxl-model", "a", "--setting", "model=b"], "are the same setting"),
         (["--engine", "procedural"], "prompt is empty"),
         (["--prompt", "{pits"], "never closes"),
         (["--engine", "procedural", "--prompt", "dark \udcff pits"], "bytes that are not valid text"),

@@ -150,6 +150,9 @@ def test_the_commands_set_list_and_undo(workspace: Workspace, tmp_path: Path, ca
     assert run(capsys, own, "threshold", "list")["value"] == 1
     assert cli.main(["threshold", "set", "--who", "Anna", "--workspace", str(own.path)]) == 2
     assert "Specify exactly one of" in capsys.readouterr().err
+    without = ["--value", "0.5", "--images", "demo/train", "--workspace", str(own.path)]
+    assert cli.main(["threshold", "set", *without]) == 2
+    assert "--images requires --f1 or --cost" in capsys.readouterr().err
     found = run(capsys, own, "threshold", "set", "--f1", "--images", "demo/train", "--who", "Anna")
     assert "largest F1 on demo/train: finds" in found["choice"]["said"]  # the command scored these images
     run(capsys, own, "threshold", "undo", "--who", "Anna")

@@ -162,6 +162,10 @@ def _order(workspace: Workspace, options: argparse.Namespace) -> Order:
     if options.sdxl_model:
         if engine != "sdxl":
             raise BadInput("--sdxl-model requires --engine sdxl.")
+        if "model" in settings:
+            raise BadInput(
+                "--sdxl-model and --setting model=MODEL are the same setting; use only one of the two."
+            )
         model = Path(options.sdxl_model).expanduser()
         settings["model"] = str(model.resolve()) if model.exists() else options.sdxl_model
     return orders.Order(
@@ -203,12 +207,15 @@ def _mask(workspace: Workspace, options: argparse.Namespace) -> Json:
     if options.masks in ("real", "procedural"):
         shape = "" if options.masks == "real" else options.shape or mask_spec.SHAPES[0]
         return mask_spec.varied(shape, anywhere=options.anywhere, from_test=options.from_test)
+    if options.anywhere:
+        raise BadInput(
+            "--anywhere requires --masks real or procedural; a mask file is painted where its mask lies."
+        )
     file = drawn_masks.keep_mask(workspace, incoming.take_mask(Path(options.masks), None))
     return {
         "source": "uploaded",
         "file": file,
         "from_test": options.from_test,
-        "prior": not options.anywhere,
     }
 
 

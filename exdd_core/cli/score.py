@@ -58,6 +58,8 @@ def score(options: argparse.Namespace) -> answers.Scored:
     from exdd_core.datasets import incoming
     from exdd_core.review import write_coco, write_csv
 
+    if options.csv and options.coco and options.csv.resolve() == options.coco.resolve():
+        raise BadInput("--csv and --coco name the same file; choose two.")
     workspace = open_workspace(options)
     (paths, left_out), bank = _images_in(options.paths), workspace.bank(options.bank)
     for target in (options.png, *(file.parent for file in (options.csv, options.coco) if file)):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from exdd_core.cli.arguments import Add, Group, at_least, number, open_workspace, user
 from exdd_core.cli.terminal import print_result, progress
+from exdd_core.errors import BadInput
 from exdd_core.sentences import count
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
@@ -31,6 +32,7 @@ TAKES = {  # the fields of `TeachSpec` that are options, and what stands for the
     "every": "N",
     "seed": "S",
 }
+LEARNED = {"engine", "dataset", "name", "steps", "every", "seed"}  # those that the engine learned takes
 
 
 def teach_options(add: Add) -> None:
@@ -55,6 +57,10 @@ def teach(options: argparse.Namespace) -> TaughtAdapter:
 
     workspace = open_workspace(options)
     given = {name: getattr(options, name) for name in TAKES}
+    if options.engine == "learned":
+        for name in TAKES:
+            if name not in LEARNED and given[name] is not None:
+                raise BadInput(f"--{name} requires --engine sdxl; leave it out for learned.")
     spec = TeachSpec(**given, who=user())
     name, _ = teaching.checked(workspace, spec)  # before a job is queued
     settled = spec.to_json() | {"name": name, "dataset": workspace.dataset(spec.dataset).name}

@@ -94,6 +94,8 @@ def set_threshold(options: argparse.Namespace) -> Chosen:
     wanted = [way for way in ways if way is not None]
     if len(wanted) != 1:
         raise BadInput("Specify exactly one of --false-alarm-rate R, --f1, --cost C and --value V.")
+    if options.images and not wanted[0].images:
+        raise BadInput("--images requires --f1 or --cost; no other way looks at images of a list.")
     review = Review(workspace)
     if wanted[0].images:  # those that Inspect has scored already keep their results
         for reason in review.score(review.images(images), progress(), bank.id):

@@ -93,7 +93,6 @@ def key_options(add: Add) -> None:
     add(
         "--days",
         type=at_least(1, 36_500),
-        default=365,
         metavar="N",
         help="number of days until the key expires (default: 365)",
     )
@@ -109,11 +108,13 @@ def key_for_user(options: argparse.Namespace) -> dict[str, object]:
     from exdd_core.workspace import people
 
     if options.end:
+        if options.days:
+            raise BadInput("--end prints no key, so --days does not apply; use only one of the two.")
         ended = people.end_sessions(open_workspace(options), options.name)
         if not options.json:
             print(f"{options.name} is no longer signed in anywhere; keys and sign-ins ended: {ended}.")
         return {"name": options.name, "ended": ended}
-    key = people.open_session(open_workspace(options), options.name, options.days * 86_400)
+    key = people.open_session(open_workspace(options), options.name, (options.days or 365) * 86_400)
     if not options.json:
         print(key)
     return {"name": options.name, "key": key}

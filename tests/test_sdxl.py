@@ -629,6 +629,23 @@ def test_half_precision_paints_without_a_gpu_too(engine: SDXL, monkeypatch: pyte
     sdxl_model.unload()
 
 
+def test_a_painting_tells_of_the_model_that_painted_it_whatever_is_loaded_since(
+    engine: SDXL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = engine.paint(request()).engine_version
+    render = SDXL._render_batch
+
+    def and_unload(*given: Any) -> Any:
+        try:
+            return render(*given)
+        finally:
+            sdxl_model.unload()
+
+    monkeypatch.setattr(SDXL, "_render_batch", and_unload)
+    assert "full precision on cpu" in before
+    assert engine.paint(request()).engine_version == before
+
+
 def test_main_memory_counts_too() -> None:
     assert plan(None, 10 * GB, REAL).half  # too little for full precision
     with pytest.raises(BadInput, match="6.9 GB of memory, but only 4.0 GB are free"):

@@ -176,7 +176,7 @@ class Engine(ABC, Generic[S]):
                 image=image,
                 mask=measure(request.image, image, with_halo(request, window.settings["halo"])),
                 engine=self.NAME,
-                engine_version=self._version(window.settings),
+                engine_version=", ".join([self._version(window.settings), *window.manner]),
                 settings=window.settings,
                 seed=request.seed,
                 notes=window.notes,

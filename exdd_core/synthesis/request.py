@@ -75,7 +75,7 @@ class Window(Generic[S]):
     image: uint8 (h, w, 3). mask: bool (h, w), as drawn. haloed: bool (h, w), the mask with its halo, into which an
     engine may paint. box: (left, top, right, bottom) in the request's image, ends
     excluded. settings: checked and complete. notes: become those of the `Painting`. rng: depends on the
-    request's seed alone.
+    request's seed alone. manner: how the engine computed the pixels, in words, where they depend on it.
     """
 
     image: np.ndarray
@@ -86,6 +86,7 @@ class Window(Generic[S]):
     settings: S
     rng: np.random.Generator
     notes: list[str]
+    manner: list[str] = field(default_factory=list)
 
 
 # An engine calls this after each step with the number of steps done, the number of all steps, and the unfinished

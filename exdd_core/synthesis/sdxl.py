@@ -68,7 +68,10 @@ class SDXL(Engine[SDXLSettings]):
 
     @property
     def version(self) -> str:
-        return self._version(self.complete({}))
+        settings, resident = self.complete({}), in_memory()
+        path = weights.find(settings["model"], self.models).path
+        here = resident is not None and path is not None and resident.is_at(path, settings["precision"])
+        return ", ".join([self._version(settings), *([resident.manner] if resident and here else [])])
 
     def missing(self) -> str:
         path = weights.find(self.model, self.models).path
@@ -126,9 +129,6 @@ class SDXL(Engine[SDXLSettings]):
         words += [f"LoRA {weights.fingerprint(file)}" for file, _ in self._loras(settings)]
         words += [f"word {weights.fingerprint(file)}" for file in self._embeddings(settings)]
         words += [f"diffusers {metadata.version('diffusers')}", f"engine {REVISION}"]
-        resident = in_memory()
-        if resident is not None and resident.is_at(found.path, settings["precision"]):
-            words.append(resident.manner)
         return ", ".join(words)
 
     def _taught_by(self, settings: SDXLSettings) -> list[str]:
@@ -176,6 +176,10 @@ class SDXL(Engine[SDXLSettings]):
                 model = load(self._path(settings["model"]), Progress(), settings["precision"])
                 model.wear(self._loras(settings), self._embeddings(settings))
                 model.add_notes(group)
+                for window in group:
+                    window.manner.append(
+                        model.manner
+                    )  # while it is locked: another painting may load another one
                 watched = step if not rendered else without_preview(step)
                 rendered |= zip(numbers, model.paint(group, watched), strict=True)
         return [rendered[number] for number in range(len(windows))]

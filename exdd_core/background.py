@@ -15,6 +15,7 @@ from exdd_core.errors import Cancelled
 from exdd_core.progress import Progress
 
 T = TypeVar("T")
+KEPT = 20  # works that are over and that nobody has asked for, such as those of a page that was closed
 
 
 class Background(Generic[T]):
@@ -46,3 +47,16 @@ class Background(Generic[T]):
     @property
     def was_cancelled(self) -> bool:
         return isinstance(self.error, Cancelled)
+
+
+class Works(dict[str, Background[T]]):
+    """Background work by id, until somebody has taken its result. Of those that nobody takes, the last `KEPT` stay."""
+
+    def begin(self, name: str, work: Callable[[Progress], T]) -> str:
+        """Start `work` and return its id."""
+        over = [id for id, one in self.copy().items() if one.over.is_set()]
+        for id in over[:-KEPT]:
+            self.pop(id, None)
+        begun = Background(name, work)
+        self[begun.id] = begun
+        return begun.id

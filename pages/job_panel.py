@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 EXPORTS = "exports"  # folder of the cache for exported files
 HELD_SAID = 3  # lines of the gate that the end of a build repeats
+MOST_TOLD = 100  # ends that a panel remembers, as many as the list of jobs
 END_SAID = 3  # number of updates that show a job's end
 # The header's script (assets/jobs) says when the list of jobs has changed, and some seconds more.
 LOOK_JS = "document.addEventListener('exdd-jobs', () => trigger('act', {})); trigger('act', {});"
@@ -52,7 +53,7 @@ class JobPanel:
         self._changes = markup("", js_on_load=LOOK_JS, visible="hidden")
         # The shown job, and how many more updates show its end, since an update may overtake another.
         self._shown = gr.State(("", 0))
-        self._told: set[str] = set()  # ends that were shown
+        self._told: dict[str, None] = {}  # ends that were shown, the last one last
 
     def connect(self, refresh: Callable[[], dict[Any, Any]], outputs: list[Any]) -> None:
         """Start updating. Call once every component in `outputs`, which `refresh` updates, exists."""
@@ -101,7 +102,9 @@ class JobPanel:
         return next((job for job in mine if job.ended > STARTED), None), 0
 
     def _over(self, job: jobs.Job, end: str) -> dict[Any, Any]:
-        self._told.add(end)
+        self._told[end] = None
+        while len(self._told) > MOST_TOLD:
+            self._told.pop(next(iter(self._told)), None)
         if job.state == "done":
             outcome = outcome_of(job)
             said = say("done", outcome.said, outcome.link)

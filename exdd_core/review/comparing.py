@@ -23,7 +23,7 @@ from exdd_core.images import read_mask
 from exdd_core.progress import Progress
 from exdd_core.review.lists import ShownImage, find_image
 from exdd_core.review.results import Results, StoredRow
-from exdd_core.review.states import BankState, followed_state, former_name, read, require_state
+from exdd_core.review.states import BankState, KeptResults, followed_state, read, require_state
 from exdd_core.review.table import result_row
 
 if TYPE_CHECKING:
@@ -77,18 +77,14 @@ class Comparing:
 
     def __init__(self, workspace: Workspace):
         self._workspace = workspace
-        self._results: dict[str, Results] = {}
+        self._results = KeptResults(workspace)
         self._remembered: OrderedDict[tuple[str, str], ComparedImage] = OrderedDict()
         self._training: tuple[str, TrainingImages] | None = None  # of one bank state
         self._lock = threading.Lock()
 
     def results(self, bank: BankVersion) -> Results:
         """The stored results of a bank version."""
-        with self._lock:
-            if bank.id not in self._results:
-                path = self._workspace.path / "cache" / "results" / f"{bank.id}.jsonl"
-                self._results[bank.id] = Results(path, former_name(self._workspace, bank))
-            return self._results[bank.id]
+        return self._results.of(bank)
 
     def compare(self, id: str, bank: str | None = None) -> ComparedImage:
         """Both methods on one image with a bank version (None: the active one). Raises BadInput."""

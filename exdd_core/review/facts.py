@@ -14,7 +14,7 @@ from exdd_core.banks.rows_by_type import positive_rows
 from exdd_core.datasets.record import DEFECT, NORMAL
 from exdd_core.review import states
 from exdd_core.review.next_steps import Facts
-from exdd_core.review.results import Results, StoredRow
+from exdd_core.review.results import StoredRow
 from exdd_core.workspace import bank_contents, image_windows
 from exdd_core.workspace.image_windows import Which
 
@@ -37,7 +37,7 @@ class Gatherer:
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
-        self._results: dict[str, Results] = {}
+        self._results = states.KeptResults(workspace)
         self._rows: tuple[tuple[str, str], dict[str, RowsOfImage]] | None = None
         self._joined: tuple[tuple[str, int, int], list[str]] | None = None
         self._lock = threading.Lock()
@@ -60,8 +60,8 @@ class Gatherer:
         """`named` with all that is known of a data set whose own version judges it."""
         workspace, version = self.workspace, state.version
         with self._lock:
-            rows = self._of(version).rows(state.state)
-            _, latest = self._of(version).known(state.state)
+            rows = self._results.of(version).rows(state.state)
+            _, latest = self._results.of(version).known(state.state)
         scored = _defects(workspace, info.name, rows)
         tested = Which(info.name, "test", DEFECT)
         with workspace.reading() as db:
@@ -88,12 +88,6 @@ class Gatherer:
             worked=worked > 0,
             changes_most="" if rows else self._changes_most(info.name, latest),
         )
-
-    def _of(self, version: BankVersion) -> Results:
-        if version.id not in self._results:
-            path = self.workspace.path / "cache" / "results" / f"{version.id}.jsonl"
-            self._results[version.id] = Results(path, states.former_name(self.workspace, version))
-        return self._results[version.id]
 
     def _positive_rows(self, version: BankVersion) -> dict[str, RowsOfImage]:
         with self.workspace.reading() as db:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,11 +17,14 @@ from exdd_core.datasets import incoming
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.picture import Picture, read as read_picture
+from exdd_core.review.results import Results
 from exdd_core.workspace import bank_contents, thresholds
 
 if TYPE_CHECKING:
     from exdd_core.review.lists import ShownImage
     from exdd_core.workspace import BankVersion, Workspace
+
+VERSIONS_KEPT = 16  # versions whose results stay in memory; others are read again from their files
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,24 @@ def former_name(workspace: Workspace, bank: BankVersion) -> dict[str, str]:
         now = bank_contents.content(db, bank.id)[:16]
     told = json.dumps(sorted([*key, since] for key, since in changed.items()))
     return {hashlib.sha256(told.encode()).hexdigest()[:16]: now} if changed else {}
+
+
+class KeptResults:
+    """The stored results of the versions that were looked at last. Safe to use from any thread."""
+
+    def __init__(self, workspace: Workspace):
+        self._workspace, self._lock = workspace, threading.Lock()
+        self._kept: OrderedDict[str, Results] = OrderedDict()
+
+    def of(self, bank: BankVersion) -> Results:
+        with self._lock:
+            if bank.id not in self._kept:
+                path = self._workspace.path / "cache" / "results" / f"{bank.id}.jsonl"
+                self._kept[bank.id] = Results(path, former_name(self._workspace, bank))
+            self._kept.move_to_end(bank.id)
+            while len(self._kept) > VERSIONS_KEPT:
+                self._kept.popitem(last=False)
+            return self._kept[bank.id]
 
 
 def read(workspace: Workspace, image: ShownImage, bank: str | None = None) -> Picture:

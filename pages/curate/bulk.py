@@ -5,11 +5,10 @@ Knows curation. Does not know how one candidate is shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from exdd_core import curation, sentences
-from exdd_core.background import Background
 from exdd_core.curation import sifting
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
@@ -29,7 +28,7 @@ def undo_all(shared: Curate, asked: questions.SeveralOwned) -> Answer:
     def work(progress: Progress) -> Answer:
         return shared.recorded(_undo_all(shared.workspace, asked.ids, asked.who, progress))
 
-    return _begin(shared, work)
+    return {"run": shared.bulks.begin("at work", work)}
 
 
 def _undo_all(workspace: Workspace, ids: Sequence[str], who: str, progress: Progress) -> Decided:
@@ -69,7 +68,7 @@ def recommend(shared: Curate, asked: questions.Sought) -> Answer:
         advice = shared.measuring.judge.recommend(dataset, ids, progress)
         return {"ids": advice.ids, "sentence": advice.sentence}
 
-    return _begin(shared, work)
+    return {"run": shared.bulks.begin("at work", work)}
 
 
 def bulk(shared: Curate, asked: questions.Bulk) -> Answer:
@@ -83,13 +82,7 @@ def bulk(shared: Curate, asked: questions.Bulk) -> Answer:
             return shared.recorded(curation.accept(workspace, ids, who, wait=False))
         return decided_answer(curation.reject(workspace, ids, who, asked.reasons))
 
-    return _begin(shared, work)
-
-
-def _begin(shared: Curate, work: Callable[[Progress], Answer]) -> Answer:
-    run = Background("at work", work)
-    shared.bulks[run.id] = run
-    return {"run": run.id}
+    return {"run": shared.bulks.begin("at work", work)}
 
 
 def look(shared: Curate, asked: questions.Run) -> Answer:

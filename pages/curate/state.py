@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exdd_core.background import Background
+from exdd_core.background import Works
 from exdd_core.curation import measures
 from exdd_core.curation.measuring import Measuring
 from exdd_core.curation.refitting import Refitting
@@ -27,7 +27,7 @@ class Curate:
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
-        self.bulks: dict[str, Background[Answer]] = {}  # long work, such as decisions on many candidates
+        self.bulks: Works[Answer] = Works()  # long work, such as decisions on many candidates
         self.measuring = Measuring(workspace)
         self.refitting = Refitting(workspace, self.measuring.held)
 

@@ -5,11 +5,9 @@ Knows files and progress. Does not know what a figure shows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exdd_core.background import Background
 from exdd_core.errors import BadInput
 from exdd_core.experiments import figure_two, write_figure, write_html
 from exdd_core.progress import Progress
@@ -44,7 +42,7 @@ def figure(shared: Evaluate, asked: questions.Figure) -> Answer:
             write_figure(sheet, file)
         return files
 
-    return _begin(shared, draw)
+    return {"making": shared.making.begin("making", draw)}
 
 
 def report(shared: Evaluate, asked: One) -> Answer:
@@ -56,19 +54,13 @@ def report(shared: Evaluate, asked: One) -> Answer:
         write_html(shared.workspace, found, file, progress)
         return [file]
 
-    return _begin(shared, write)
+    return {"making": shared.making.begin("making", write)}
 
 
 def _file(workspace: Workspace, name: str) -> Path:
     folder = workspace.path / "cache" / "exports"
     folder.mkdir(parents=True, exist_ok=True)
     return folder / name
-
-
-def _begin(shared: Evaluate, make: Callable[[Progress], Sequence[Path]]) -> Answer:
-    made = Background("making", make)
-    shared.making[made.id] = made
-    return {"making": made.id}
 
 
 def look(shared: Evaluate, asked: questions.Making) -> Answer:

@@ -30,6 +30,7 @@ from pages.questions import Named, One, Question
 if TYPE_CHECKING:
     from exdd_core.experiments.report import Shown
 
+RESTORABLE = 20  # deleted runs that can be restored
 NOTHING = "–"  # shown where a run lacks a setting
 
 
@@ -152,11 +153,13 @@ def rename(shared: Evaluate, asked: Named) -> Answer:
 
 def delete(shared: Evaluate, asked: One) -> Answer:
     shared.deleted[asked.id] = runs.delete(shared.workspace, asked.id)
+    while len(shared.deleted) > RESTORABLE:
+        shared.deleted.pop(next(iter(shared.deleted)), None)
     return listed(shared, Question())
 
 
 def restore(shared: Evaluate, asked: One) -> Answer:
     if asked.id not in shared.deleted:
-        raise BadInput("The workbench has been restarted and this measurement is gone. Measure it again.")
+        raise BadInput("This measurement can no longer be restored. Measure it again.")
     runs.restore(shared.workspace, shared.deleted.pop(asked.id))
     return listed(shared, Question())

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exdd_core.background import Background
+from exdd_core.background import Works
 
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
@@ -28,5 +28,5 @@ class Evaluate:
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
-        self.making: dict[str, Background[Sequence[Path]]] = {}  # files in progress
-        self.deleted: dict[str, Run] = {}  # these can be restored until the program ends
+        self.making: Works[Sequence[Path]] = Works()  # files in progress
+        self.deleted: dict[str, Run] = {}  # the last ones, which can be restored until the program ends

@@ -41,7 +41,7 @@ from assets.theme import theme
 from exdd_core import api, extras, files, jobs, later, logs
 from exdd_core.cli.run import check_port, door_options, place_options
 from exdd_core.cli.terminal import progress
-from exdd_core.errors import BadInput
+from exdd_core.errors import INTERRUPTED, BadInput
 from exdd_core.spec import Json
 from exdd_core.workspace import Workspace, failures, people
 from pages import (
@@ -292,7 +292,7 @@ def main(arguments: list[str] | None = None) -> int:
         tls = {"ssl_certfile": options.tls_cert, "ssl_keyfile": options.tls_key, "ssl_verify": False}
         serve(workspace, options.host, options.port, doors, tls if options.tls_cert else {})
     except KeyboardInterrupt:
-        print("Interrupted; no partial results were kept.", file=sys.stderr)
+        print(INTERRUPTED, file=sys.stderr)
         return 130
     except Exception as error:
         print(failures.sentence_of(error), file=sys.stderr)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from exdd_core.errors import NOT_BEGUN
+
 
 def run() -> int:
     """Run one command as a program of its own; Ctrl+C ends it even while its modules load."""
@@ -12,7 +14,7 @@ def run() -> int:
 
         return run_program()
     except KeyboardInterrupt:
-        print("Interrupted; nothing was done.", file=sys.stderr)
+        print(NOT_BEGUN, file=sys.stderr)
         return 130
 
 

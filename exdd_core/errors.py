@@ -6,6 +6,9 @@ wrong and what to do. The command line prints it and exits with 2; pages show it
 
 from __future__ import annotations
 
+INTERRUPTED = "Interrupted; no partial results were kept."
+NOT_BEGUN = "Interrupted; nothing was done."
+
 
 class BadInput(ValueError):
     """Input that cannot be used. The message is a sentence for people."""

@@ -14,6 +14,8 @@ from types import TracebackType
 from typing import Any
 from unittest.mock import patch
 
+from exdd_core.errors import NOT_BEGUN
+
 
 @contextmanager
 def loading_gradio() -> Iterator[None]:
@@ -42,6 +44,6 @@ def loading_gradio() -> Iterator[None]:
 def say_interrupted(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Handle what ends a program: Ctrl+C while its modules load, which takes seconds, ends it with one sentence."""
     if issubclass(kind, KeyboardInterrupt):
-        print("Interrupted; nothing was done.", file=sys.stderr, flush=True)
+        print(NOT_BEGUN, file=sys.stderr, flush=True)
         os._exit(130)
     sys.__excepthook__(kind, error, trace)

@@ -40,7 +40,7 @@ from exdd_core.cli import (
     users,
 )
 from exdd_core.cli.arguments import Command, Group, folder, user
-from exdd_core.errors import BadInput, Cancelled
+from exdd_core.errors import INTERRUPTED, BadInput, Cancelled
 
 COMMANDS: dict[str, Command | Group] = {
     "import": (data.import_, data.import_options),
@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BadInput as error:
         return _refuse(str(error))
     except (KeyboardInterrupt, Cancelled):
-        print("Interrupted; no partial results were kept.", file=sys.stderr)
+        print(INTERRUPTED, file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output has ended, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -15,6 +15,11 @@ def count(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def quoted(words: object) -> str:
+    """What somebody entered, in quotes, or "An empty field"."""
+    return "An empty field" if words is None or not str(words).strip() else f'"{words}"'
+
+
 def percent(share: float, digits: int = 0) -> str:
     """A share from 0 to 1: "12 %"."""
     return f"{100 * share:.{digits}f} %"

@@ -360,7 +360,7 @@ def test_a_threshold_is_used_only_with_the_version_that_was_measured(demo_worksp
         ({"folds": "2", "seed": "1.5"}, '"1.5" is not valid for seed'),
         ({"rate": "nan"}, '"nan" is not a valid false-alarm rate'),
         ({"kind": "sweep", "counts": "10, -1"}, '"10, -1" is not a list of counts'),
-        ({"kind": "sweep", "counts": " "}, '" " is not a list of counts'),
+        ({"kind": "sweep", "counts": " "}, "An empty field is not a list of counts"),
         ({"kind": "sweep", "counts": "0", "seeds": "0"}, '"0" is not valid for seeds'),
         ({"kind": "evaluate", "bank": "v99"}, "v99"),
         ({"dataset": "nowhere"}, "nowhere"),

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, strategies as st
 
+from exdd_core.errors import BadInput
+from exdd_core.geometry import Size
 from exdd_core.jobs import Job
 from exdd_core.sentences import count, counted, listed
 from pages import job_panel
+from pages.banks.parts import whole
+from pages.evaluate import measuring
 from pages.html import linked
 from pages.job_panel import Outcome, outcome_of
 
@@ -83,3 +88,15 @@ def test_a_search_names_the_best_and_how_many_are_as_good() -> None:
         "Most useful: arm 0 (1 of 2 paintings visible, plausible and new; 2 more equally so)."
     )
     assert said((0, 2), (0, 2)) == "None was visible, plausible and new."
+
+
+@pytest.mark.parametrize("entered", [None, "", " "])
+def test_an_empty_field_is_called_that(entered: str | None) -> None:
+    """Not "None", and no empty quotes."""
+    for use in (
+        lambda: whole(entered, "seed"),
+        lambda: measuring.whole(entered or "", "seeds", 1, 100),
+        lambda: Size.parse(entered or ""),
+    ):
+        with pytest.raises(BadInput, match="^An empty field is not"):
+            use()

@@ -22,6 +22,7 @@ from pydantic import ConfigDict
 
 from exdd_core import files
 from exdd_core.errors import BadInput
+from exdd_core.sentences import quoted
 from exdd_core.spec import Json, Spec
 from exdd_core.synthesis.engines import TEACHABLE
 from exdd_core.synthesis.sdxl_adapters import ADAPTER as FILE
@@ -112,7 +113,7 @@ def new_name(workspace: Workspace, name: str, dataset: str) -> str:
         return next(free for number in range(1, len(taken) + 2) if (free := f"{stem}-{number}") not in taken)
     if not NAME.fullmatch(name):
         raise BadInput(
-            f'"{name[:80]}" is not a valid name for an adapter; use up to 60 letters, digits, spaces, '
+            f"{quoted(name[:80])} is not a valid name for an adapter; use up to 60 letters, digits, spaces, "
             "dots, dashes and underscores, starting with a letter or digit."
         )
     if name in taken:

@@ -27,7 +27,7 @@ from exdd_core.datasets.survey import Survey
 from exdd_core.errors import BadInput
 from exdd_core.images import Size, encode_png, probe, read_image
 from exdd_core.progress import Progress
-from exdd_core.sentences import count
+from exdd_core.sentences import count, quoted
 from exdd_core.workspace import clock, copies, dataset_files, failures, settings
 from exdd_core.workspace.columns import DatasetColumns, ImageColumns
 from exdd_core.workspace.placing import making, placed
@@ -179,7 +179,7 @@ def dataset_name(source: Path, name: str | None) -> str:
         name = re.sub(r"[^A-Za-z0-9._-]+", "_", letters)[:64].strip("._-") or "dataset"
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise BadInput(
-            f'"{name}" is not a valid name for a data set; use up to 64 letters, digits, dots, dashes '
+            f"{quoted(name)} is not a valid name for a data set; use up to 64 letters, digits, dots, dashes "
             "and underscores, starting with a letter or digit."
         )
     return name

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from exdd_core.errors import BadInput
+from exdd_core.sentences import quoted
 from pages import html
 from pages.html import text
 
@@ -52,7 +53,7 @@ def whole(value: Any, what: str) -> int:
     try:
         return int(str(value).strip())
     except ValueError:
-        raise BadInput(f'"{value}" is not a valid {what}; enter a whole number.') from None
+        raise BadInput(f"{quoted(value)} is not a valid {what}; enter a whole number.") from None
 
 
 def setting(name: str) -> str:

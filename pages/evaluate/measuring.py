@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from exdd_core import jobs
 from exdd_core.errors import BadInput
 from exdd_core.experiments import require_accepted
+from exdd_core.sentences import quoted
 from exdd_core.workspace import image_windows, runs
 from pages.evaluate import questions
 from pages.evaluate.state import KINDS, Evaluate
@@ -65,7 +66,7 @@ def _percent(words: str) -> float:
         value = -1.0
     if not 0 <= value < 1:
         raise BadInput(
-            f'"{words}" is not a valid false-alarm rate; enter a percentage from 0 to below 100, such as 2.'
+            f"{quoted(words)} is not a valid false-alarm rate; enter a percentage from 0 to below 100, such as 2."
         )
     return value
 
@@ -73,7 +74,9 @@ def _percent(words: str) -> float:
 def whole(words: str, name: str, low: int, high: int) -> int:
     number = int(words) if re.fullmatch(r"\s*\d{1,10}\s*", words) else low - 1
     if not low <= number <= high:
-        raise BadInput(f'"{words}" is not valid for {name}; enter a whole number from {low:,} to {high:,}.')
+        raise BadInput(
+            f"{quoted(words)} is not valid for {name}; enter a whole number from {low:,} to {high:,}."
+        )
     return number
 
 
@@ -81,7 +84,7 @@ def _counts(words: str) -> list[int]:
     parts = [part for part in re.split(r"[,;\s]+", words.strip()) if part]
     if not parts or not all(re.fullmatch(r"\d{1,6}", part) for part in parts):
         raise BadInput(
-            f'"{words}" is not a list of counts; enter whole numbers separated by commas, such as 0, 50, 100.'
+            f"{quoted(words)} is not a list of counts; enter whole numbers separated by commas, such as 0, 50, 100."
         )
     return sorted({int(part) for part in parts})
 

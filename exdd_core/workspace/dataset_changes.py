@@ -358,7 +358,7 @@ def due(workspace: Workspace, bank_id: str | None = None) -> str:
         return ""
     return (
         f"Changes to the training images of {info.called} since {bank.name} was built (state "
-        f"{bank.state}, now {info.state}): {', '.join(said)}; rebuild to include them."
+        f"{bank.state}, now {info.state}): {', '.join(said)}; a rebuild would include them."
     )
 
 

@@ -98,7 +98,7 @@ def missing(model: str = "", models: str | Path = "") -> str:
     if found.path:
         return ""
     place = Path(models or "models")
-    elsewhere = "The engines procedural and transplant need no weights and work now."
+    elsewhere = "The engines procedural, transplant and quilt need no weights and work now."
     if found.asked != DEFAULT:
         why = f"cannot be used: {found.problem}" if found.problem else "is not on this machine"
         return (
@@ -131,6 +131,8 @@ def status(model: str = "", models: str | Path = "") -> Status:
     found = find(model, models)
     if found.path is None:
         why = found.problem or f"no weights of {found.asked} on this machine"
+        if found.asked == DEFAULT and models:
+            why += f"; download them with: {download_command(models)}"
         return {"present": False, "path": None, "sentence": why}
     size = sum(weigh(found.path).values()) * 2 / 1e9
     kind = family_of(found.path)

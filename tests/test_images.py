@@ -168,9 +168,9 @@ def test_probe_reads_no_pixels(tmp_path: Path) -> None:
 
 def test_a_large_photograph_is_read_in_reasonable_time() -> None:
     photograph = encode_jpeg(resize_image(picture(75, 100), Size(4000, 3000)))
-    began = time.perf_counter()
+    began = time.process_time()
     assert read_image(photograph).shape == (3000, 4000, 3)
-    assert time.perf_counter() - began < 3  # 0.15 s on an idle core
+    assert time.process_time() - began < 3  # 0.15 s on an idle core
 
 
 # --- what is refused ----------------------------------------------------------------------------------

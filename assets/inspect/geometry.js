@@ -109,7 +109,8 @@ const FILLED = 1 / 3;
 const LEAST = 64;
 
 /**
- * The zoom that shows a box of the image, (x0, y0, x1, y1), in the middle of the pane.
+ * The zoom that shows a box of the image, (x0, y0, x1, y1), in the middle of the pane where that shows nothing outside the
+ * image.
  * @param {[x0: number, y0: number, x1: number, y1: number]} box
  * @param {Fit} fit
  * @param {Size} pane
@@ -119,9 +120,16 @@ export function zoomedTo([x0, y0, x1, y1], fit, pane) {
   const seen = (/** @type {number} */ size) => Math.max(size / FILLED, LEAST) * fit.scale;
   const k = clamped(Math.min(pane.width / seen(x1 - x0), pane.height / seen(y1 - y0)), 1, MOST);
   if (k === 1) return WHOLE;
-  const full = fit.scale * k;
-  const x = pane.width / 2 - fit.left - ((x0 + x1) / 2) * full;
-  return { k, x, y: pane.height / 2 - fit.top - ((y0 + y1) / 2) * full };
+  /** @param {number} view @param {number} whole size of the unzoomed image @param {number} middle of the box */
+  const at = (view, whole, middle) =>
+    whole * k < view
+      ? (view - whole * k) / 2
+      : clamped(view / 2 - middle * fit.scale * k, view - whole * k, 0);
+  return {
+    k,
+    x: at(pane.width, fit.width, (x0 + x1) / 2) - fit.left,
+    y: at(pane.height, fit.height, (y0 + y1) / 2) - fit.top,
+  };
 }
 
 /**

@@ -91,4 +91,7 @@ test("around a speck at least 64 pixels are seen", () => {
   const large = fitted({ width: 1000, height: 1000 }, pane);
   const { k } = zoomedTo([500, 500, 503, 504], large, pane);
   assert.ok(Math.min(pane.width, pane.height) / (large.scale * k) >= 64 - 1e-9);
+  const corner = zoomedTo([0, 996, 3, 1000], large, pane); // the pane is full of the image there
+  assert.equal(Math.round(placeOf({ x: -0.5, y: 0 }, large, corner)[0]), 0);
+  assert.equal(Math.round(placeOf({ x: 0, y: 999.5 }, large, corner)[1]), pane.height);
 });

@@ -85,7 +85,7 @@ export function inSight({ k, x, y }, image, pane) {
 }
 
 /**
- * A box of the image with as much again around it.
+ * A box of the image with as much again around it, with as little as possible outside the image.
  * @param {import("./masks.js").Box} box
  * @param {Size} image
  * @param {Size} pane
@@ -96,9 +96,11 @@ export function zoomedTo([boxLeft, boxTop, width, height], image, pane) {
   const high = Math.max(2 * height, CONTEXT) * scale;
   const k = clamp(Math.min(pane[0] / seen, pane[1] / high), 1, MOST);
   if (k === 1) return WHOLE;
-  const x = pane[0] / 2 - left - (boxLeft + width / 2) * scale * k;
-  const y = pane[1] / 2 - top - (boxTop + height / 2) * scale * k;
-  return { k, x, y };
+  const at = (/** @type {0 | 1} */ axis, /** @type {number} */ middle, /** @type {number} */ side) => {
+    const [view, long] = [pane[axis], image[axis] * scale * k];
+    return (long < view ? (view - long) / 2 : clamp(view / 2 - middle * scale * k, view - long, 0)) - side;
+  };
+  return { k, x: at(0, boxLeft + width / 2, left), y: at(1, boxTop + height / 2, top) };
 }
 
 /**

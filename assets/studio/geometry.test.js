@@ -50,6 +50,12 @@ test("a quarter of the pane keeps the image, and a box comes to the middle", () 
 test("a mask of a few pixels is shown with the surface around it", () => {
   const { k } = zoomedTo([500, 500, 3, 4], [1024, 1024], PANE);
   assert.equal(Math.round(PANE[0] / (fit([1024, 1024], PANE).scale * k)), 64); // pixels across the pane
+  const corner = zoomedTo([1020, 0, 3, 4], [1024, 1024], PANE);
+  const ends = [
+    placeOf([0, 0], fit([1024, 1024], PANE), corner, 1)[1],
+    placeOf([1024, 0], fit([1024, 1024], PANE), corner, 1)[0],
+  ];
+  assert.deepEqual(ends.map(Math.round), [0, PANE[0]]); // the pane is full of the image
 });
 
 test("a piece is moved, turned by coarse steps, and scaled", () => {

@@ -8,9 +8,9 @@
 
 FROM python:3.11-slim-bookworm
 
-# opencv-python needs two libraries that a bare Debian does not have.
+# opencv-python needs two libraries that a bare Debian does not have; exported pictures need a font for their captions.
 RUN apt-get update -q \
-  && apt-get install -y -q --no-install-recommends libgl1 libglib2.0-0 \
+  && apt-get install -y -q --no-install-recommends libgl1 libglib2.0-0 fonts-dejavu-core \
   && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /exdd

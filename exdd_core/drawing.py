@@ -5,6 +5,8 @@ Knows arrays, colours and fonts. Does not know detectors, banks or files of a wo
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 from PIL import ImageFont
@@ -12,6 +14,12 @@ from PIL import ImageFont
 CALIBRATED = (0.0, 2.0)  # the range of every calibrated map: the threshold, 1, sits in the middle
 UNKNOWN = (128, 128, 128)  # of what is no number
 DEFECT = (79, 216, 255)  # RGB of outlines of defects, as --defect of assets/theme.css
+# Fonts of the system for letters that Pillow's own lacks, even those with dots: of Linux, Windows and macOS, then for
+# Chinese and Japanese.
+FONTS = (
+    *("DejaVuSans.ttf", "LiberationSans-Regular.ttf", "arial.ttf", "Arial Unicode.ttf", "Arial.ttf"),
+    *("NotoSansCJK-Regular.ttc", "wqy-microhei.ttc", "msgothic.ttc", "Hiragino Sans GB.ttc"),
+)
 DIFFERENCE = (-2.0, 2.0)  # calibrated ExDD minus calibrated PatchCore
 
 
@@ -119,8 +127,48 @@ def crop_around(
     return view, (x0 - left, y0 - top, x1 - left, y1 - top)
 
 
-def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+def font(size: int, words: str = "") -> Font:
+    """The first font that has all letters of `words`; without one, the font that lacks fewest."""
+    return (
+        min((_face("", size), *_faces(size)), key=lambda face: _lacking(face, words))
+        if words
+        else _face("", size)
+    )
+
+
+def shortened(words: str, size: int, width: float, *, keeps_end: bool = False) -> tuple[str, Font]:
+    """As much of a line as is at most `width` pixels wide, its end or beginning replaced by dots, and its font."""
+    face, kept = font(size, words), len(words)
+    shown = words
+    while kept > 1 and face.getlength(shown) > width:
+        kept -= 1
+        shown = f"…{words[-kept:].lstrip()}" if keeps_end else f"{words[:kept].rstrip()}…"
+    return shown, face
+
+
+@cache
+def _face(name: str, size: int) -> Font:
+    return ImageFont.truetype(name, size) if name else ImageFont.load_default(size)
+
+
+@cache
+def _faces(size: int) -> list[Font]:
+    found = []
+    for name in FONTS:
+        try:
+            found.append(_face(name, size))
+        except OSError:
+            continue  # this system does not have it
+    return found
+
+
+def _lacking(face: Font, words: str) -> int:
+    """How many letters of `words` a font draws as the sign for those that it lacks."""
+    lacked = bytes(face.getmask("\uffff"))
+    return sum(bytes(face.getmask(letter)) == lacked for letter in set(words) if not letter.isspace())
 
 
 def outlined(picture: np.ndarray, lines: list[list[tuple[int, int]]], scale: float) -> np.ndarray:

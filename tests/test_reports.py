@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
-from PIL import Image
+from PIL import Image, ImageFont
 
 from exdd_core import drawing
 from exdd_core.detector import reduced_map
@@ -201,6 +201,30 @@ def test_the_longest_caption_of_a_pane_does_not_reach_the_next_one() -> None:
     caption = "not sure: -123.45 (threshold 1), probability 100%, "
     longest = max(FUSIONS, key=len)
     assert drawing.font(11).getlength(caption + longest) <= sheet_of.CAPTION_WIDTH
+
+
+@pytest.mark.parametrize("words", ["W" * 63, "Kratzer längs " * 9, "表面の傷" * 40])
+@pytest.mark.parametrize("keeps_end", [True, False])
+def test_a_long_line_of_any_letters_ends_in_dots_within_its_width(words: str, keeps_end: bool) -> None:
+    shown, face = drawing.shortened(words, 13, 240, keeps_end=keeps_end)
+    assert face.getlength(shown) <= 240 < face.getlength(shown + 9 * "W")
+    assert shown.startswith("…") if keeps_end else shown.endswith("…")
+    assert drawing.shortened("short", 13, 240)[0] == "short"
+
+
+def test_letters_with_dots_are_drawn_and_no_sign_for_what_a_font_lacks() -> None:
+    try:
+        ImageFont.truetype("DejaVuSans.ttf", 13)
+    except OSError:
+        pytest.skip("this machine has no font DejaVu Sans")
+    face = drawing.font(13, "Größe, Трещина")
+    assert all(bytes(face.getmask(one)) != bytes(face.getmask("\uffff")) for one in "öТщ")
+
+
+def test_a_title_of_panes_is_not_cut_off() -> None:
+    image, calm = np.full((90, 60, 3), 200, np.uint8), inspection(3.0, 3.0, (90, 60))
+    sheet = panes(image, calm, calm, None, "a/" * 200 + "part 7.png")
+    assert sheet[:32, -16:].min() == 255  # the margin stays free
 
 
 def test_csv_has_every_column_in_order_and_survives_commas_and_umlauts(tmp_path: Path) -> None:

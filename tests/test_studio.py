@@ -289,6 +289,9 @@ def test_a_draft_waits_for_no_decision_until_it_is_kept(workspace):
     assert candidates.restore(workspace, [draft.id], draft=True) == [draft.id] and waiting() == before
     sheet = contact_sheet.contact_sheet(workspace, [draft] * 7)
     assert sheet.shape == (16 + 2 * 308, 16 + 6 * 256, 3) and sheet.std() > 20
+    assert (
+        sheet[16 : 16 + 240, 16 : 16 + 240].reshape(-1, 3).min(1) < 255
+    ).mean() > 0.95  # small ones are enlarged
     assert candidates.keep(workspace, [draft.id, draft.id]) == [draft.id]
     assert candidates.get(workspace, draft.id).status == "pending"
     assert waiting() == (before[0] + 1, before[1] + 1)

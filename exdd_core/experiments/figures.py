@@ -144,24 +144,25 @@ def _sheet(titles: Sequence[str], rows: Sequence[list[tuple[np.ndarray, str]]]) 
     gap, top, under, scale = 8, 28, 22, 32
     width = max(max(pane.shape[1] for panes in rows for pane, _ in panes), 120)
     heights = [panes[0][0].shape[0] + under for panes in rows]
-    size = (gap + len(titles) * (width + gap), top + sum(heights) + gap * len(rows) + scale)
+    grey, small = "#60646c", drawing.font(11)
+    meaning = "0 median of normal images, 1 (middle) threshold, 2 and above"
+    least = gap + 264 + round(small.getlength(meaning)) + gap
+    size = (max(least, gap + len(titles) * (width + gap)), top + sum(heights) + gap * len(rows) + scale)
     sheet = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(sheet)
-    grey, small = "#60646c", drawing.font(11)
     for column, words in enumerate(titles):
-        draw.text((gap + column * (width + gap), 6), words, fill="black", font=drawing.font(14))
+        head, face = drawing.shortened(words, 14, width)
+        draw.text((gap + column * (width + gap), 6), head, fill="black", font=face)
     y = top
     for panes, height in zip(rows, heights, strict=True):
         for column, (pane, words) in enumerate(panes):
             x = gap + column * (width + gap)
             sheet.paste(Image.fromarray(pane), (x, y))
-            while draw.textlength(words, font=small) > width:
-                words = f"…{words[2:]}"  # names differ at their ends
-            draw.text((x, y + height - under + 4), words, fill=grey, font=small)
+            under_it, face = drawing.shortened(words, 11, width, keeps_end=True)  # names differ at their ends
+            draw.text((x, y + height - under + 4), under_it, fill=grey, font=face)
         y += height + gap
     bar = Image.fromarray(np.rot90(drawing.colour_scale(256), -1)).resize((256, 10))
     sheet.paste(bar, (gap, y + 4))
-    meaning = "0 median of normal images, 1 (middle) threshold, 2 and above"
     draw.text((gap + 264, y + 2), meaning, fill=grey, font=small)
     return np.asarray(sheet)
 

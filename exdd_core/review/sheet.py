@@ -24,6 +24,7 @@ from exdd_core.drawing import (
     heatmap,
     outline,
     outlined,
+    shortened,
 )
 from exdd_core.review.table import agreeing
 from exdd_core.sentences import percent
@@ -64,7 +65,8 @@ def panes(
     column = max(width, CAPTION_WIDTH)
     sheet = Image.new("RGB", (4 * (column + MARGIN) + 2 * SCALE_WIDTH + MARGIN, height + 88), PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text((16, 10), title, fill=INK, font=font(15))
+    words, face = shortened(title, 15, sheet.width - 2 * MARGIN, keeps_end=True)
+    draw.text((MARGIN, 10), words, fill=INK, font=face)
     pictures = _pictures(base, patchcore, exdd)
     for number, (picture, (name, words)) in enumerate(zip(pictures, captions, strict=True)):
         x = MARGIN + number * (column + MARGIN) + (SCALE_WIDTH if number == 3 else 0)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
-from exdd_core.drawing import font
+from exdd_core.drawing import shortened
 from exdd_core.errors import BadInput
-from exdd_core.images import thumbnail
+from exdd_core.images import fit
 from exdd_core.studio import editor, ordering
 
 if TYPE_CHECKING:
@@ -38,16 +38,14 @@ def contact_sheet(workspace: Workspace, chosen: Sequence[Candidate]) -> np.ndarr
     for number, made in enumerate(shown):
         x = GAP + number % columns * (SIDE + GAP)
         y = GAP + number // columns * (SIDE + CAPTION + GAP)
-        sheet.paste(Image.fromarray(thumbnail(editor.painted_close_up(made), SIDE)), (x, y))
+        close = editor.painted_close_up(made)
+        height, width = (max(1, round(side * SIDE / max(close.shape[:2]))) for side in close.shape[:2])
+        sheet.paste(Image.fromarray(fit(close, width, height)), (x, y))
         title = ordering.engine(workspace, made.engine).TITLE
-        draw.text((x, y + SIDE + 6), _short(draw, made.prompt or "No prompt", 13), fill=INK, font=font(13))
-        facts = f"{title} · seed {made.seed} · {made.status}"
-        draw.text((x, y + SIDE + 26), _short(draw, facts, 11), fill=QUIET, font=font(11))
+        for line, below, fill, points in (
+            (made.prompt or "No prompt", 6, INK, 13),
+            (f"{title} · seed {made.seed} · {made.status}", 26, QUIET, 11),
+        ):
+            words, face = shortened(line, points, SIDE)
+            draw.text((x, y + SIDE + below), words, fill=fill, font=face)
     return np.asarray(sheet)
-
-
-def _short(draw: ImageDraw.ImageDraw, words: str, size: int) -> str:
-    """As much of a caption as fits below its picture."""
-    while len(words) > 1 and draw.textlength(words, font=font(size)) > SIDE:
-        words = f"{words[:-2].rstrip()}…"
-    return words

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from exdd_core import jobs
 from exdd_core.detector.bank_header import RowsOfImage
 from exdd_core.review.facts import Gatherer
 from exdd_core.review.next_steps import Facts, next_steps
 from exdd_core.workspace import Workspace
+from pages.next_steps import next_steps as strip
+from pages.questions import Question
 
 DONE = Facts(
     "tiles", "tiles", "v3", "tiles", "v3", looked=True, painted=True, accepted=True, again=True, worked=True
@@ -108,3 +111,15 @@ def test_facts_follow_marks_joined_images_and_what_waits(demo_workspace: Workspa
     facts = Gatherer(own).facts()
     assert facts is not None and (facts.new_normals, facts.marks, facts.worked) == (1, 1, True)
     assert [step.kind for step in next_steps(facts)][:3] == ["test", "rebuild", "untried"]
+
+
+def test_what_a_job_makes_already_is_not_asked_for(tmp_path: Path) -> None:
+    own, asked = Workspace.create(tmp_path / "workspace"), Question()
+    gatherer = Gatherer(own)
+
+    def kinds() -> list[tuple[str, str]]:
+        return [(step["kind"], step["button"]) for step in strip(gatherer, asked)["steps"]]
+
+    assert kinds() == [("import", "Bring images")]
+    jobs.submit(own, "demo", "Creating demo images", {})
+    assert kinds() == [("coming", "")]

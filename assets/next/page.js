@@ -68,7 +68,7 @@ function showStep(element, steps, dismissed) {
   find(element, ".next-said").textContent = step ? step.said : "Nothing is waiting for you.";
   find(element, ".next-said").title = step?.said || "";
   find(element, ".next-later").hidden = !step;
-  link.hidden = !step || new URL(step.link, location.href).href === location.origin + location.pathname; // one is there
+  link.hidden = !step?.link || new URL(step.link, location.href).href === location.origin + location.pathname; // one is there
   find(element, ".next-all").hidden = Boolean(step) || !steps.length;
   const ticks = find(element, ".next-ticks");
   ticks.hidden = !step?.ticks.length;

@@ -119,7 +119,7 @@ class DatasetList:
 
 def _datasets_html(infos: list[DatasetInfo], active: str | None, coming: list[str]) -> str:
     """coming: what data sets on their way are called, each of which has its row already."""
-    if not infos:
+    if not infos and not coming:
         action = '<button type="button" class="main-button" data-act="demo">Create demo images</button>'
         hint = (
             "Import a folder or a zip file with the form on this page, or let ExDD draw images to try it out."

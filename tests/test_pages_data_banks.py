@@ -294,6 +294,8 @@ def test_build_activate_and_delete(address: str, page: Page) -> None:
     labelled(page, "Size").fill("320x320")  # for the next one, while this one ends
     page.evaluate(STILL)  # the settings that were opened have moved what is below them
     sentence(page, "Built v2 in")
+    link = page.locator(".note.done").get_by_role("link", name="Open in Inspect").first
+    assert "underline" in link.evaluate("link => getComputedStyle(link).textDecorationLine")  # no plain text
     page.locator("#versions tr.selected", has_text="v2").wait_for()
     built_by = page.locator("#versions td:nth-child(2) .under")
     assert built_by.all_inner_texts() == ["Anna"]  # nobody in particular built the demo's

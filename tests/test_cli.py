@@ -25,7 +25,7 @@ from exdd_core.errors import BadInput
 from exdd_core.experiments import names
 from exdd_core.images import encode_png, read_mask
 from exdd_core.studio import editor
-from exdd_core.workspace import Workspace, candidates, decisions, prompts
+from exdd_core.workspace import Workspace, candidates, copies, decisions, prompts
 from exdd_core.workspace.imports import import_dataset
 from pages.loading import say_interrupted
 
@@ -614,6 +614,15 @@ def test_own_reasons_are_deleted_and_restored(painted, capsys):
     assert "always offered" in refusal(capsys, "reasons", "delete", "too faint", *place)
     assert "reasons list shows" in refusal(capsys, "reasons", "delete", "dirty lens", *place)
     assert "none is deleted" in refusal(capsys, "reasons", "restore", "dusty lens", *place)
+    assert "is always offered" in refusal(capsys, "reasons", "rename", "dusty lens", "too faint", *place)
+    assert "no reason" in refusal(capsys, "reasons", "rename", "dirty lens", "dirt", *place)
+    assert cli.main(["reasons", "rename", "dusty lens", "lens", *place]) == 0
+    assert decisions.history(Workspace.open(painted), id)[0].reason == ["lens"]
+    capsys.readouterr()
+    assert '"lens" already' in refusal(capsys, "reasons", "rename", "lens", "lens", *place)
+    kept = copies.decisions(painted)
+    assert kept[-1]["reason"] == '["lens"]'  # and so would a workspace that lost its database
+    assert cli.main(["reasons", "rename", "lens", "dusty lens", *place]) == 0
     assert cli.main(["reasons", "delete", "dusty lens", *place]) == 0
     capsys.readouterr()
     assert cli.main(["reasons", "list", "--json", *place]) == 0

@@ -255,6 +255,14 @@ def test_an_own_reason_is_offered_no_longer_and_again(
         page.locator(".st-toast").get_by_role("button", name="Undo").click()
         page.locator("[data-reason='dusty lens']").wait_for()
         shoot(page, "curate-reason-own")
+        for name, now in (("dusty lens", "smear"), ("smear", "dusty lens")):
+            page.get_by_role("button", name=f'Rename "{name}"').click()
+            page.get_by_label("New name").fill(now)
+            shoot(page, "curate-reason-renamed")
+            page.keyboard.press("Enter")
+            page.locator(f"[data-reason='{now}']").wait_for()
+            page.locator(".cu-history, .cu-past").get_by_text(now).first.wait_for()
+            assert decisions.history(workspace)[0].reason == [now]
         decisions.leave_reason(workspace, "dusty lens")
         assert decisions.usual_reasons(workspace) == []
         assert decisions.history(workspace)[0].reason == ["dusty lens"]

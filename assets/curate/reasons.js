@@ -2,6 +2,7 @@
 
 import { find, make } from "../shared/dom.js";
 import { plain, small } from "../shared/parts.js";
+import { editName } from "../shared/renaming.js";
 import { counted } from "../shared/words.js";
 import { openOne } from "./words.js";
 
@@ -42,22 +43,23 @@ export function showReasons(pane, { decide }) {
     fill();
     store.patch({ asking: true });
   };
-  const leave = leaver(pane, () => store.get().asking && fill());
+  const { leave, rename } = keeper(pane, () => store.get().asking && fill());
   const fill = () => {
     const { reasons, own } = store.get();
     const title = "Reject without a reason, or with those selected (Enter)";
     const none = plain("No reason", () => give(), { class: "plain-button small cu-noreason", title });
-    const cross = (/** @type {string} */ reason) => {
-      const about = `Stop offering "${reason}"`;
-      const press = () => {
-        picked.delete(reason);
-        return leave(reason);
-      };
-      return small("✕", press, { ...LEAVE, title: about, "aria-label": about });
-    };
+    const cross = keeperButton("✕", "Stop offering", (reason) => {
+      picked.delete(reason);
+      return leave(reason);
+    });
+    const pencil = keeperButton("✎", "Rename", (reason, place) =>
+      editName(place, (called) => rename(reason, called), reason),
+    );
     const buttons = reasons.flatMap((reason, at) => {
       const button = reasonButton(reason, at, pick);
-      return own.includes(reason) ? [button, cross(reason)] : [button];
+      if (!own.includes(reason)) return [button];
+      const place = make("span", {}, button);
+      return [place, pencil(reason, place), cross(reason, place)];
     });
     box.replaceChildren(make("span", { class: "cu-why" }, "Why?"), ...buttons, ownReason(give, close), none);
     showPicked(box, picked);
@@ -66,22 +68,42 @@ export function showReasons(pane, { decide }) {
 }
 
 /**
- * A function that has a reason of people's own offered no longer; Undo offers it again.
+ * Functions that have a reason of people's own offered no longer, or under another name; Undo takes either back.
  * @param {Pane} pane
  * @param {() => unknown} fill show what is offered
  */
-function leaver({ call, store, voice }, fill) {
-  /** @param {"leave_reason" | "offer_reason"} name @param {string} reason */
-  const ask = async (name, reason) => {
-    const { reasons, own } = await call(name, { reason });
+function keeper({ call, store, voice, desk }, fill) {
+  /** @param {"leave_reason" | "offer_reason" | "rename_reason"} name @param {object} what */
+  const ask = async (name, what) => {
+    const { reasons, own } = await call(name, what);
     store.patch({ reasons, own });
     fill();
+    if (name === "rename_reason") await desk.readPast();
   };
-  return voice.attempt(async (/** @type {string} */ reason) => {
-    await ask("leave_reason", reason);
-    voice.toast(`"${reason}" is no longer offered.`, () => ask("offer_reason", reason));
+  const leave = voice.attempt(async (/** @type {string} */ reason) => {
+    await ask("leave_reason", { reason });
+    voice.toast(`"${reason}" is no longer offered.`, () => ask("offer_reason", { reason }));
   });
+  const rename = voice.attempt(async (/** @type {string} */ reason, /** @type {string} */ called) => {
+    if (called === reason) return fill();
+    await ask("rename_reason", { reason, called });
+    const back = () => ask("rename_reason", { reason: called, called: reason });
+    voice.toast(`"${reason}" is called "${called}" now.`, back);
+  });
+  return { leave, rename };
 }
+
+/**
+ * A small button beside a reason of people's own.
+ * @param {string} sign
+ * @param {string} words
+ * @param {(reason: string, place: HTMLElement) => unknown} press
+ */
+const keeperButton =
+  (sign, words, press) => (/** @type {string} */ reason, /** @type {HTMLElement} */ place) => {
+    const about = `${words} "${reason}"`;
+    return small(sign, () => press(reason, place), { ...LEAVE, title: about, "aria-label": about });
+  };
 
 /** @param {string} reason @param {number} at @param {Reasons["pick"]} pick */
 function reasonButton(reason, at, pick) {

@@ -10,11 +10,12 @@ const LONGEST = 63;
  * Show a field in place of the name that an element holds, until it is kept or left.
  * @param {HTMLElement} place
  * @param {(name: string) => unknown} keep what a name that cannot be used leaves as it is, so that it can be mended
+ * @param {string} [name] where the element holds more than it
  */
-export function editName(place, keep) {
+export function editName(place, keep, name = place.textContent || "") {
   const before = [...place.childNodes];
   if (place.querySelector(".rename")) return;
-  const field = make("input", { value: place.textContent, maxlength: LONGEST, "aria-label": "New name" });
+  const field = make("input", { value: name, maxlength: LONGEST, "aria-label": "New name" });
   const leave = () => place.replaceChildren(...before);
   /** @param {SubmitEvent} event */
   const onsubmit = (event) => {

@@ -50,6 +50,20 @@ def delete_reason(options: argparse.Namespace) -> answers.ReasonNow:
     )
 
 
+def rename_options(add: Add) -> None:
+    reason_option(add)
+    add("called", metavar="NAME", help="new name")
+
+
+def rename_reason(options: argparse.Namespace) -> answers.ReasonNow:
+    """Rename a reason of your own, also in the decisions that have it."""
+    from exdd_core import curation
+
+    called = curation.rename_reason(open_workspace(options), options.reason, options.called)
+    answer: answers.ReasonNow = {"reason": called, "offered": True}
+    return print_result(f'"{options.reason}" is called "{called}" now.', answer, options)
+
+
 def restore_reason(options: argparse.Namespace) -> answers.ReasonNow:
     """Offer a deleted reason again."""
     from exdd_core.workspace import decisions
@@ -135,6 +149,7 @@ REASONS = Group(
     "Manage reasons for rejecting",
     {
         "list": (list_reasons, None),
+        "rename": (rename_reason, rename_options),
         "delete": (delete_reason, reason_option),
         "restore": (restore_reason, reason_option),
     },

@@ -6,6 +6,7 @@ from .deciding import (
     accept as accept,
     own_reasons as own_reasons,
     reject as reject,
+    rename_reason as rename_reason,
     set_type as set_type,
     trim as trim,
     undo as undo,

@@ -18,7 +18,7 @@ from exdd_core import images
 from exdd_core.curation.changing import Decided, idle_paintings, of_decisions, require_changeable
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
-from exdd_core.workspace import candidates, unfitted
+from exdd_core.workspace import candidates, decisions, unfitted
 from exdd_core.workspace.candidates import Candidate
 from exdd_core.workspace.decisions import (
     claims,
@@ -74,6 +74,17 @@ def accept(
 def own_reasons(workspace: Workspace) -> list[str]:
     """The tags beside `REASONS` that people gave lately, the most frequent first."""
     return [reason for reason in usual_reasons(workspace) if reason not in REASONS]
+
+
+def rename_reason(workspace: Workspace, reason: str, called: str) -> str:
+    """Give a reason of people's own another name, also in decisions. Returns the name. Raises `BadInput`."""
+    called = called.strip()
+    if not called or called in REASONS:
+        raise BadInput(f'"{called}" is always offered; choose another name.' if called else "Give a name.")
+    if reason not in own_reasons(workspace):
+        raise BadInput(f'There is no reason "{reason}" of your own.')
+    decisions.rename_reason(workspace, reason, called)
+    return called
 
 
 def reject(workspace: Workspace, ids: Sequence[str], who: str, reasons: Sequence[str] = ()) -> Decided:

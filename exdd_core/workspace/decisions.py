@@ -141,6 +141,19 @@ def leave_reason(workspace: Workspace, reason: str, *, restored: bool = False) -
     workspace.set_setting(LEFT_REASONS, others if restored else {**others, reason: newest(workspace)})
 
 
+def rename_reason(workspace: Workspace, reason: str, called: str) -> None:
+    """Give a tag another name in every decision that has it. Raises `BadInput` where the name is a tag already."""
+    having = "select distinct decisions.id from decisions, json_each(decisions.reason) where value = ?"
+    with workspace.writing() as db:
+        if db.execute(having, [called]).fetchone():
+            raise BadInput(f'There is a reason "{called}" already; choose another name.')
+        for (id,) in db.execute(having, [reason]).fetchall():
+            (held,) = db.execute("select reason from decisions where id = ?", [id]).fetchone()
+            tags = [called if tag == reason else tag for tag in json.loads(held)]
+            db.execute("update decisions set reason = ? where id = ?", [json.dumps(tags), id])
+            copies.note_decision(db, id)
+
+
 def newest(workspace: Workspace) -> int:
     """The id of the last decision, 0 where there is none. A cheap check for new decisions."""
     with workspace.reading() as db:

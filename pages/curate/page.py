@@ -54,7 +54,7 @@ def render(workspace: Workspace) -> None:
         open_page, queue, candidate, ahead, stay, leave, accept, reject, name_type, mask, trim,
         undo, undo_last, undo_all, history, chosen, recommend, bulk, look, stop, news, start_anew, measures, effect,
         likeness, compare_all, stop_comparing, blind_tests, begin_blind, answer_blind, end_blind, delete_blind,
-        restore_blind, leave_reason, offer_reason,
+        restore_blind, leave_reason, offer_reason, rename_reason,
     ]  # fmt: skip
     answers.markup(
         "",
@@ -112,6 +112,12 @@ def accept(shared: Curate, asked: questions.Owned) -> Answer:
 def leave_reason(shared: Curate, asked: questions.Reason) -> Answer:
     """Offer a reason that people added no longer, until somebody gives it again."""
     decisions.leave_reason(shared.workspace, asked.reason)
+    return offered_reasons(shared.workspace)
+
+
+def rename_reason(shared: Curate, asked: questions.ReasonCalled) -> Answer:
+    """Give a reason that people added another name, also where it was given."""
+    curation.rename_reason(shared.workspace, asked.reason, asked.called)
     return offered_reasons(shared.workspace)
 
 

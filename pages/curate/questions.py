@@ -78,6 +78,10 @@ class Reason(Question):
     reason: Id
 
 
+class ReasonCalled(Reason):
+    called: Id
+
+
 class Blind(Person):
     """What somebody says of the crop of this number in their blind test."""
 

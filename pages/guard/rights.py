@@ -60,7 +60,7 @@ curate.blind: answer_blind begin_blind delete_blind end_blind restore_blind
 curate.likeness: compare_all stop_comparing
 curate.bulk: bulk chosen recommend stop undo_all
 curate.candidate: trim
-curate.page: accept leave leave_reason name_type offer_reason reject start_anew stay undo undo_last
+curate.page: accept leave leave_reason name_type offer_reason reject rename_reason start_anew stay undo undo_last
 evaluate.making: figure report stop
 evaluate.measuring: again cancel start without
 evaluate.one_run: use_threshold

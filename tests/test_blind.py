@@ -22,7 +22,7 @@ from pages.questions import Question
 from tests.browser import SIDEWAYS, SLOW, serving, shoot, until, visiting
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 ANNA = questions.Person(who="Anna")
 
@@ -215,8 +215,24 @@ def test_both_are_used_on_a_phone_and_nothing_moves(browser: Browser, workspace:
         shoot(page, "curate-blind")
         (test,) = blind.listed(workspace, "demo")
         assert not any(one.id in page.locator(".st-dialog").inner_html() for one in test.shown)
-        page.keyboard.press("p")
+        page.get_by_text(f"Picture 1 of {len(test.shown)}").wait_for()
+        held: list[Route] = []
+        page.route("**/component_server**", lambda route: held.append(route))
+        for key in (
+            "prrr"
+        ):  # all but the first come before the next picture: none is lost in silence or answers for it
+            page.keyboard.press(key)
+        page.get_by_text("your last press did not count").wait_for()
+        page.locator(".cu-crop.cu-next").wait_for()
+        shoot(page, "curate-blind-waits")
+        waiting, held = held, []
+        for route in waiting:
+            route.continue_()
+        page.route("**/component_server**", lambda route: route.continue_())
+        for route in held:
+            route.continue_()
         page.get_by_text(f"Picture 2 of {len(test.shown)}").wait_for()
+        assert [bool(one.said) for one in blind.listed(workspace, "demo")[0].shown[:2]] == [True, False]
         page.keyboard.press("Escape")
         page.click(".cu-blind")
         page.click(".cu-begin")

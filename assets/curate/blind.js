@@ -57,23 +57,27 @@ function showCrops(pane, first) {
   const { who } = store.get();
   const dialog = dialogOf(page);
   const picture = make("img", { class: "cu-crop", width: 320, height: 320, alt: "Real or painted?" });
-  const line = make("p", { class: "st-quiet", role: "status" });
-  let number = 0;
-  let isBusy = false;
+  const line = make("p", { class: "st-quiet", role: "status" }, "The first picture is on its way.");
+  let [number, told] = [0, ""];
   /** @param {Standing} standing */
-  const show = (standing) => {
+  const show = async (standing) => {
     if (standing.result) return over();
     number = standing.number;
     picture.src = standing.picture;
-    line.textContent = `Picture ${number + 1} of ${standing.total}`;
+    await picture.decode().catch(() => {}); // nobody answers for a picture that is not there yet
+    told = `Picture ${number + 1} of ${standing.total}`;
+    line.textContent = told;
   };
+  const { wait, isWaiting } = waiter(picture);
   const say = voice.attempt(async (/** @type {Said} */ said) => {
-    if (isBusy) return;
-    isBusy = true;
+    if (isWaiting()) {
+      line.textContent = "The next picture is on its way: your last press did not count.";
+      return;
+    }
     try {
-      await show(await call("answer_blind", { who, number, said }));
+      await wait(async () => show(await call("answer_blind", { who, number, said })));
     } finally {
-      isBusy = false;
+      line.textContent = told;
     }
   });
   const leave = whileOpen(dialog, say);
@@ -93,8 +97,26 @@ function showCrops(pane, first) {
     [picture, line],
     [real, sayer("painted", "Painted", () => say("painted")), ...stops],
   );
-  show(first);
+  wait(() => show(first));
   real.focus();
+}
+
+/** Waiting for the next picture, which dims the one that was answered once it takes long. @param {HTMLElement} picture */
+function waiter(picture) {
+  let isBusy = false;
+  /** @param {() => unknown} next */
+  const wait = async (next) => {
+    isBusy = true;
+    const late = setTimeout(() => picture.classList.add("cu-next"), 150);
+    try {
+      await next();
+    } finally {
+      clearTimeout(late);
+      picture.classList.remove("cu-next");
+      isBusy = false;
+    }
+  };
+  return { wait, isWaiting: () => isBusy };
 }
 
 /** A button with its key. @param {Said} said @param {string} title @param {() => unknown} onclick */

@@ -39,7 +39,8 @@ export function createDesk(store, call, seen) {
   });
   /** @type {Desk["show"]} */
   const show = (id, onward = false) => {
-    const { items } = store.get();
+    const { items, at } = store.get();
+    if (!onward && at && at !== id) store.patch({ steered: true });
     const record = ahead.take(items, id);
     store.patch(shownAnew(store.get(), id, record));
     ahead.fill(items, id);
@@ -172,9 +173,9 @@ function measurer(store, call, seen, refresh) {
     }
     if (answer.left) timer = window.setTimeout(() => measure().catch(() => {}), 700);
     else if (left && !store.get().deciding) {
-      // Once somebody has decided on one, the order stays as they see it.
-      const { times } = store.get();
-      await refresh(times.length ? undefined : queueAsked(store.get()).limit);
+      // Once somebody has chosen or decided on one, the order stays as they see it.
+      const { times, steered } = store.get();
+      await refresh(times.length || steered ? undefined : queueAsked(store.get()).limit);
     }
   });
   return measure;

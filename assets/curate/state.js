@@ -39,6 +39,7 @@ export const LINES = 60;
  * @property {string} stamp
  * @property {number} behind images that joined or left the bank since effects are measured
  * @property {string[]} order of the queue, ids, until somebody asks for another one
+ * @property {boolean} steered whether somebody has chosen a candidate: the order then stays as they see it
  * @property {boolean} reordered whether the measures would order it otherwise by now
  * @property {ReadonlySet<string>} unfolded near-duplicates whose cards are all shown
  * @property {number} hidden candidates that are folded into the cards of others
@@ -101,7 +102,7 @@ export function initial({ traits, measures }) {
       types: [],
       stamp: "",
     },
-    ...{ behind: 0, order: [], reordered: false, unfolded: new Set(), hidden: 0 },
+    ...{ behind: 0, order: [], steered: false, reordered: false, unfolded: new Set(), hidden: 0 },
     ...{ at: "", shown: null, measured: {}, held: "", past: [], pastTotal: 0, lines: LINES },
     ...{ times: [], deciding: 0, doing: "", left: 0, fitting: 0, sending: new Set(), together: [] },
     ...{ asking: false, tool: "", strokes: 0, who: knownName() },

@@ -17,6 +17,7 @@ export function start(element, ask) {
   new MutationObserver(stop).observe(element, { childList: true, subtree: true });
   stop();
   loadingHidden(element);
+  watchFilters(element);
   element.addEventListener("keydown", ({ key, target }) => {
     if (key !== "Enter" || !(target instanceof Element) || !target.matches(".tick")) return;
     const link = target.parentElement?.querySelector(".thumb");
@@ -35,4 +36,28 @@ export function start(element, ask) {
     bar?.classList.toggle("open", number > 0);
     bar?.querySelector("strong")?.replaceChildren(`${number} ticked`);
   });
+}
+
+/**
+ * Mark images of other filters than those that are chosen, as they stay where the server does not answer.
+ * @param {HTMLElement} element
+ */
+function watchFilters(element) {
+  const section = element.closest(".section") ?? element;
+  /** What is chosen, as the server names it (pages/data/gallery.py). */
+  const chosen = () =>
+    [...section.querySelectorAll(".filters input")]
+      .filter((input) => input instanceof HTMLInputElement && (input.type !== "radio" || input.checked))
+      .map((input) => /** @type {HTMLInputElement} */ (input).value)
+      .join("|");
+  let timer = 0;
+  const check = (isLate = element.classList.contains("other-images")) => {
+    clearTimeout(timer);
+    const shown = element.querySelector("[data-of]");
+    const isOther = shown instanceof HTMLElement && shown.dataset.of !== chosen();
+    element.classList.toggle("other-images", isOther && isLate);
+    if (isOther && element.isConnected) timer = window.setTimeout(() => check(true), 600);
+  };
+  for (const kind of ["input", "change", "click"]) section.addEventListener(kind, () => setTimeout(() => check()));
+  new MutationObserver(() => check()).observe(element, { childList: true, subtree: true });
 }

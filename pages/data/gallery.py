@@ -121,7 +121,8 @@ class Gallery:
         info = self.workspace.dataset()
         which = Which(info.name, SPLITS[split], LABELS[label], None if kind == ALL_TYPES else kind)
         rows = image_windows.window(self.workspace, which, page * PAGE_SIZE, PAGE_SIZE)
-        return _gallery_html(rows, image_windows.count(self.workspace, which), info, page)
+        shown = _gallery_html(rows, image_windows.count(self.workspace, which), info, page)
+        return f'<div data-of="{text("|".join((split, label, kind)))}">{shown}</div>'
 
 
 def _filters(kept: str, types: Sequence[str]) -> tuple[str, str, str]:

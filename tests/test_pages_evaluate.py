@@ -110,7 +110,8 @@ def test_from_nothing_to_a_missed_defect_in_inspect(
 
         for rate in ("700", "seven", "-1", ""):
             page.fill("[name=rate]", rate)
-            refused(page, f'"{rate}" is not a valid false-alarm rate; enter a percentage')
+            said = f'"{rate}"' if rate else "An empty field"
+            refused(page, f"{said} is not a valid false-alarm rate; enter a percentage")
         page.click("[data-kind=sweep]")
         page.fill("[name=counts]", "abc")
         refused(page, '"abc" is not a list of counts')

@@ -34,7 +34,6 @@ with loading_gradio():
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import Mount
 
 from assets.theme import theme
@@ -63,7 +62,7 @@ from pages import (
 from pages.guard import Doors, oidc, person, sign_in, space
 from pages.guard.checks import EVENTS, FUNCTIONS, UPLOAD
 from pages.guard.doors import provider
-from pages.guard.middleware import Guard
+from pages.guard.middleware import Guard, Named
 from pages.guard.proxied import Proxied
 from pages.guard.uploads import allowed_path
 from pages.guard.visitors import Visitors, visitor_of_request
@@ -158,7 +157,7 @@ def launch_options(workspace: Workspace, doors: Doors | None = None) -> LaunchOp
             "middleware": [
                 Middleware(Proxied, doors=doors),
                 Middleware(health.Counting, counts=counts, known=own | shown | COUNTED),
-                Middleware(TrustedHostMiddleware, allowed_hosts=list(doors.hosts), www_redirect=False),
+                Middleware(Named, doors=doors),
                 Middleware(idle.Resting, waking=shown | {*EVENTS}),
                 Middleware(Guard, doors=doors, visitors=visitors, pages=shown, own=own),
                 Middleware(head.HeadFirst),

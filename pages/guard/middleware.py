@@ -14,6 +14,7 @@ from urllib.parse import quote
 import secure
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -45,6 +46,7 @@ OPEN = frozenset(
 # Functions that run and pictures that are drawn at a time, of the 40 threads that all share: files, probes and signing
 # in always find a free one, and so do those who look where the writers wait for the database.
 LOOKING, WRITING = 20, 12
+NO_NAME = "The workbench is not served under this name; start it with --address https://NAME to add one."
 LINKED = (SIGN_IN, OIDC_BACK)  # a provider leads here from its own site
 
 
@@ -79,6 +81,33 @@ def _headers(framed_by: tuple[str, ...]) -> Mapping[str, str]:
 OF_FILES = {
     "content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 }
+
+
+class Named:
+    """ASGI middleware that answers only to the server's own names, whatever name somebody points at this machine."""
+
+    def __init__(self, app: ASGIApp, doors: Doors):
+        self._app, self._headers = app, _headers(doors.framed_by)
+        self._judge = TrustedHostMiddleware(_nothing, list(doors.hosts), www_redirect=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refused: list[Message] = []
+
+        async def note(message: Message) -> None:
+            refused.append(message)
+
+        if scope["type"] == "http":
+            await self._judge(scope, receive, note)
+        if not refused:
+            await self._app(scope, receive, send)
+            return
+        path, headers = scope["path"], Headers(scope=scope)
+        answer = _refusal(Refused(400, NO_NAME), path, headers)
+        await answer(scope, receive, _with_headers(send, path, self._headers))
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    pass
 
 
 class Guard:

@@ -54,7 +54,10 @@ def look(address: str) -> dict[str, object]:
 def test_a_name_that_is_not_this_machines_is_refused_for_every_address(address: str) -> None:
     for path in ("", "config", "look/theme.css", "thumbnail?image=x", "gradio_api/info"):
         answer = httpx.get(address + path, headers={"Host": "evil.example"})
-        assert answer.status_code == 400, path
+        assert answer.status_code == 400 and "not served under this name" in answer.text, path
+        assert answer.headers["x-content-type-options"] == "nosniff" and "frame-ancestors 'none'" in str(
+            answer.headers
+        )
     assert httpx.get(address, headers={"Host": f"localhost:{urlsplit(address).port}"}).status_code == 200
 
 

@@ -75,11 +75,6 @@ def picture_format(path: Path) -> str:
     return "PNG" if suffix in SUFFIXES else _BY_SUFFIX.get(suffix, "")
 
 
-def is_image(path: Path) -> bool:
-    """Whether a file is an image to decode: by its content, or by its suffix if it is damaged."""
-    return picture_format(path) in FORMATS
-
-
 def is_system_file(name: str) -> bool:
     """Whether a file or folder of this name is hidden or created by an operating system."""
     return name.startswith(".") or name.lower() in _SYSTEM_NAMES

@@ -10,6 +10,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from exdd_core.detector import context
 from exdd_core.detector.context import Discriminant, TrainingPatches
+from tests.lines import fit
 
 
 def features(h: int = 9, w: int = 13, d: int = 4, seed: int = 0) -> np.ndarray:
@@ -67,7 +68,7 @@ def test_the_line_is_fishers(monkeypatch: pytest.MonkeyPatch) -> None:
     normals, defects = (
         TrainingPatches(s.rows, s.around, s.left_out, np.ones(4000)) for s in (normals, defects)
     )
-    whole, _ = context.fit(normals, defects)
+    whole, _ = fit(normals, defects)
     x = np.concatenate([np.concatenate([s.rows, s.around], 1) for s in (normals, defects)])
     peer = LinearDiscriminantAnalysis().fit(x, np.repeat([0, 1], 4000)).coef_[0]
     ours = np.concatenate([whole.own, whole.surrounding.ravel()])
@@ -76,7 +77,7 @@ def test_the_line_is_fishers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_fold_is_as_if_it_had_never_been_there() -> None:
     normals, defects = patches(600, 0, 3), patches(90, 1, 4)
-    _, folds = context.fit(normals, defects)
+    _, folds = fit(normals, defects)
     for number, fold in enumerate(folds):
         one, other = (
             TrainingPatches(
@@ -84,7 +85,7 @@ def test_a_fold_is_as_if_it_had_never_been_there() -> None:
             )
             for s in (normals, defects)
         )
-        alone, _ = context.fit(one, other)
+        alone, _ = fit(one, other)
         assert fold is not None
         values = [line(defects.rows, defects.around) for line in (fold, alone)]
         assert (
@@ -95,7 +96,7 @@ def test_a_fold_is_as_if_it_had_never_been_there() -> None:
 def test_a_fold_that_leaves_nothing_has_no_line() -> None:
     normals, defects = patches(50, 0, 5), patches(10, 1, 6)
     everything = np.ones((1, 10), bool)
-    whole, folds = context.fit(
+    whole, folds = fit(
         TrainingPatches(normals.rows, normals.around, np.zeros((1, 50), bool), normals.weights),
         TrainingPatches(defects.rows, defects.around, everything, defects.weights),
     )
@@ -112,7 +113,7 @@ def test_channels_that_normal_surface_hardly_uses_do_not_stop_a_fit(spread: floa
         one.rows[:, :20] *= loudness
         one.around[:, silent] *= loudness
     defects.rows[:, :20] = np.abs(defects.rows[:, :20])
-    line, folds = context.fit(normals, defects)
+    line, folds = fit(normals, defects)
     assert all(fold is not None for fold in folds)
     for found in [line, *filter(None, folds)]:
         on_normal, on_defects = (found(one.rows, one.around) for one in (normals, defects))

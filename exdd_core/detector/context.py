@@ -122,18 +122,6 @@ def values(discriminants: Sequence[Discriminant], features: np.ndarray) -> np.nd
     return np.moveaxis(found, -1, 0)
 
 
-def fit(normals: TrainingPatches, defects: TrainingPatches) -> tuple[Discriminant, list[Discriminant | None]]:
-    """The discriminant of all patches, and one for every fold without the patches that the fold leaves out.
-
-    A fold that leaves no normal patch or no defect has None. Linear discriminant analysis (Fisher 1936) with
-    the covariance SHARED * normals + (1 - SHARED) * defects + ridge, in columns standardised by the normals.
-    """
-    scale = Scale.of(normals)
-    count = int(np.count_nonzero(defects.weights))
-    a, b = Sums.of(normals, scale).all(), Sums.of(defects, scale).all()
-    return solved(scale, zip(a, b, [count] * len(a), strict=True))
-
-
 def _line(within: np.ndarray, difference: np.ndarray, least: float) -> np.ndarray:
     """The direction of Fisher's discriminant, within^-1 difference.
 
@@ -150,8 +138,10 @@ def _line(within: np.ndarray, difference: np.ndarray, least: float) -> np.ndarra
 def solved(
     scale: Scale, several: Iterable[tuple[_Sum, _Sum, float]]
 ) -> tuple[Discriminant, list[Discriminant | None]]:
-    """`fit` from sums over the patches.
+    """The discriminant of all patches, and one for every fold without the patches that the fold leaves out.
 
+    A fold that leaves no normal patch or no defect has None. Linear discriminant analysis (Fisher 1936) with
+    the covariance SHARED * normals + (1 - SHARED) * defects + ridge, in columns standardised by the normals.
     several: the sums over normal and over defect patches, and the number of the latter, of all of them and then for
     each fold. Sums take 16 MB at 2,000 columns, so they are made one after another.
     """
@@ -311,7 +301,7 @@ class TrainingSums:
     def discriminants(
         self, weights: Sequence[Mapping[str, float]], rows: Sequence[Mapping[str, float]] = ()
     ) -> tuple[Discriminant, list[Discriminant | None]]:
-        """The discriminant of all patches, and one for each fold without its parts, as `fit` returns them.
+        """The discriminant of all patches, and one for each fold without its parts, as by `solved`.
 
         weights: of all patches and of each fold, what the paintings of each engine count for beside real defects, 0
         to 1 (`transfer.Paintings`): their largest share of the weight of both, and each at most the weight of a real
@@ -330,7 +320,7 @@ class TrainingSums:
         return solved(self.scale, zip(self.normals.all(), defects, counts, strict=True))
 
     def of_paintings(self, engine: str) -> tuple[Discriminant, list[Discriminant | None]]:
-        """Discriminants of the paintings of one engine alone, as `fit` returns them."""
+        """Discriminants of the paintings of one engine alone, as by `solved`."""
         normals, painted = self.normals.all(), self.painted[engine].all()
         counts = [self.count + self.counts[engine]] * len(normals)
         return solved(self.scale, zip(normals, painted, counts, strict=True))

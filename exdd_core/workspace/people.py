@@ -197,15 +197,6 @@ class Sessions(threading.local):
         return self._connection
 
 
-def signed_in(workspace: Workspace, token: str) -> Person | None:
-    """The account of a session; None where there is none or it has ended."""
-    sessions = Sessions(workspace)
-    try:
-        return sessions.person(token)
-    finally:
-        sessions.close()
-
-
 def sign_out(workspace: Workspace, token: str) -> None:
     """End a session."""
     with workspace.writing() as db:

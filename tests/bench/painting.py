@@ -29,7 +29,6 @@ import numpy as np
 
 from exdd_core import datasets
 from exdd_core.datasets import DEFECT, Record
-from exdd_core.detector import context
 from exdd_core.detector.examples import Marked
 from exdd_core.evaluation.resemblance import Pooled, Resemblance, Test, compare
 from exdd_core.images import Size
@@ -37,6 +36,7 @@ from tests.bench import painting_table, real_images
 from tests.bench.contact_sheet import PROMPTS
 from tests.bench.grid import FOLDERS, FOLDS
 from tests.bench.ways import PAINTED, WAYS, Reader, Side, paint, patches_of
+from tests.lines import fit
 
 APART = 12  # paintings of each type
 SHAPES_OF = {  # generated masks for a defect of this kind
@@ -122,7 +122,7 @@ def tried(read: Reader, name: str, learn: Side, other: Side, seed: list[int]) ->
         made = paint(read.root, WAYS[name], learn, np.random.default_rng(seed), PAINTED)
         paintings = read.painted(name, made)
     weights = np.concatenate([np.full(len(m.rows), len(m.rows) ** -0.5) for m in paintings])
-    found, _ = context.fit(read.normals(learn.normals), patches_of(*_joined(paintings), weights))
+    found, _ = fit(read.normals(learn.normals), patches_of(*_joined(paintings), weights))
     usual = read.normals(other.normals)
     at_normals = np.sort(found(usual.rows, usual.around))
     real = read.real(other.defects)

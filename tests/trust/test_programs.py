@@ -200,7 +200,7 @@ def test_wrong_keys_are_slowed_and_make_nobody_else_wait(
         for number in range(tries.FREE_TRIES + 2)
     ]
     assert [one.status_code for one in guesses] == [401] * tries.FREE_TRIES + [429] * 2
-    assert sentence(guesses[-1]) == "Too many wrong keys; wait 1 seconds and try again."
+    assert sentence(guesses[-1]) == "Too many wrong keys; wait 1 second and try again."
     assert here.get("versions", headers=right).status_code == 200  # it was right before
     assert here.get("versions", headers=later).status_code == 429
     assert at(server, "10.0.2.2").get("versions", headers=later).status_code == 200

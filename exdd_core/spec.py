@@ -87,12 +87,14 @@ def _sentence(spec: type[Spec], error: ValidationError) -> str:
     if first["type"] in ("string_too_short", "too_short"):
         return f"The {title} is too short; the minimum is {first['ctx']['min_length']:,}."
     given, wanted = first["input"], WANTED.get(first["type"]) or _wanted(spec.model_fields[name])
-    words = given if isinstance(given, str) else repr(given)
+    words = "empty" if given in (None, "") else given if isinstance(given, str) else repr(given)
     return f"The {title} is {words[:LONGEST]}; it must be {wanted}."
 
 
 def _wanted(field: FieldInfo) -> str:
     """What a field takes in words, such as "a number above 0 and up to 1"."""
+    if choices := [one for one in types(field) if isinstance(one, str)]:
+        return f"one of {', '.join(choices)}"
     names = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
     word = next((names[one] for one in types(field) if one in names), "a different kind of value")
     above, least, most, below = (bound(field, kind) for kind in (Gt, Ge, Le, Lt))

@@ -13,6 +13,8 @@ from exdd_core.experiments.specs import EvaluateSpec, SweepSpec
 from exdd_core.geometry import Size
 from exdd_core.jobs import kinds
 from exdd_core.progress import Progress
+from exdd_core.synthesis.engines import engine_named
+from exdd_core.synthesis.lora_settings import TeachSpec
 
 
 @pytest.mark.parametrize(
@@ -34,6 +36,7 @@ from exdd_core.progress import Progress
             'The defects to learn from cannot be "all"; choose real, synthetic, both, none.',
         ),
         ({"size": "9"}, '"9" is not a valid size; use width x height in pixels, such as 256x632.'),
+        ({"seed": ""}, "The seed is empty; it must be a whole number from 0 to 4294967295."),
         ({"colour": "red"}, 'A build has no "colour"; leave it out.'),
     ],
 )
@@ -92,3 +95,14 @@ def test_background_work_ends_with_a_result_an_error_or_cancelled() -> None:
     assert (done.result, done.error, done.was_cancelled) == (42, None, False)
     assert str(failed.error) == "No." and not failed.was_cancelled
     assert stopped.was_cancelled and stopped.result is None
+
+
+def test_a_choice_names_what_can_be_chosen() -> None:
+    with pytest.raises(BadInput, match="^The engine is empty; it must be one of sdxl, learned.$"):
+        TeachSpec.from_json({"engine": ""})
+    for value in (None, "", "half", [1]):
+        for control in engine_named("sdxl").CONTROLS:
+            try:
+                control.read(value)
+            except BadInput as refused:
+                assert "None" not in str(refused) and "''" not in str(refused)

@@ -69,7 +69,9 @@ def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
             names = _names(task)
             image = next(filter(None, (_find(finder, text, parent(name)) for text in names)), None)
             if image is None:
-                marks.missing(name, names[0] if names else f"the image of task {task.get('id')}")
+                marks.missing(
+                    name, names[0] if names else f"the image of task {task.get('id', 'without an id')}"
+                )
                 continue
             annotations = _annotations(task)
             several += len(annotations) > 1

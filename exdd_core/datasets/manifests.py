@@ -54,7 +54,7 @@ def read_manifests(folder: Path) -> list[Record]:
 def _record(row: dict[str, str], path: Path) -> Record:
     if None in row or None in row.values() or row["label"] not in (NORMAL, DEFECT):
         raise BadInput(
-            f"{path} has a line that is not an image with a label ({row.get('path')}); correct it."
+            f"{path} has a line that is not an image with a label ({row.get('path') or 'without a path'}); correct it."
         )
     row = {column: tables.read(cell) for column, cell in row.items()}
     return Record(

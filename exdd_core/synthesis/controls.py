@@ -52,10 +52,10 @@ class Control:
             return self._switch(value)
         if self.kind == "choice" and value not in self.choices:
             raise BadInput(
-                f'{self.title} ({self.name}) cannot be "{value}"; choose {", ".join(self.choices)}.'
+                f"{self.title} ({self.name}) cannot be {_said(value)}; choose {', '.join(self.choices)}."
             )
         if not isinstance(value, str):
-            raise BadInput(f"{self.title} ({self.name}) must be text; {value!r} is not.")
+            raise BadInput(f"{self.title} ({self.name}) must be text; {_said(value)} is not.")
         return value
 
     def _number(self, value: object) -> float | int:
@@ -69,7 +69,7 @@ class Control:
         # A comparison with nan is False, and infinity is neither a setting nor JSON.
         if not (low <= number <= high) or math.isinf(number) or (whole and number != int(number)):
             raise BadInput(
-                f"{self.title} ({self.name}) cannot be {value!r}; it must be a {'whole ' if whole else ''}number"
+                f"{self.title} ({self.name}) cannot be {_said(value)}; it must be a {'whole ' if whole else ''}number"
                 f"{self._range()}."
             )
         return int(number) if whole else number
@@ -85,8 +85,15 @@ class Control:
     def _switch(self, value: object) -> bool:
         said = str(value).lower()
         if said not in ("true", "yes", "on", "1", "false", "no", "off", "0"):
-            raise BadInput(f"{self.title} ({self.name}) must be on or off; {value!r} is neither.")
+            raise BadInput(f"{self.title} ({self.name}) must be on or off; {_said(value)} is neither.")
         return said in ("true", "yes", "on", "1")
+
+
+def _said(value: object) -> str:
+    """A value in a sentence: words in quotes, and "empty" for nothing."""
+    if value is None or value == "":
+        return "empty"
+    return f'"{value}"' if isinstance(value, str) else str(value)
 
 
 def shared_controls(

@@ -132,7 +132,7 @@ async def _check_issuer(provider: StarletteOAuth2App, known: Oidc) -> None:
     """Refuse metadata of another issuer: its tokens would be believed."""
     found = await provider.load_server_metadata()
     if str(found.get("issuer", "")).rstrip("/") != known.issuer:
-        raise BadInput(f"{known.issuer} says that it is {found.get('issuer')}.")
+        raise BadInput(f"{known.issuer} says that it is {found.get('issuer') or 'nobody'}.")
 
 
 def role_of(claims: Mapping[str, Any], known: Oidc) -> Role | None:

@@ -58,6 +58,7 @@ function watchFilters(element) {
     element.classList.toggle("other-images", isOther && isLate);
     if (isOther && element.isConnected) timer = window.setTimeout(() => check(true), 600);
   };
-  for (const kind of ["input", "change", "click"]) section.addEventListener(kind, () => setTimeout(() => check()));
+  for (const kind of ["input", "change", "click"])
+    section.addEventListener(kind, () => setTimeout(() => check()));
   new MutationObserver(() => check()).observe(element, { childList: true, subtree: true });
 }

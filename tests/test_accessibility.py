@@ -128,6 +128,26 @@ def versions_and_a_map(page: Page) -> None:
     page.wait_for_function("document.querySelector('.lm-plot').data", timeout=SLOW)
 
 
+# What has a ring, once it has the focus, that a frame around it cuts off at more than one side.
+CUT_RINGS = """() => [...document.querySelectorAll(".gradio-container :is(a, button, input, select, [tabindex])")]
+  .filter((one) => {
+    one.focus({ preventScroll: true });
+    const { outlineStyle, outlineOffset, outlineWidth } = getComputedStyle(one);
+    if (document.activeElement !== one || outlineStyle === "none") return false;
+    const room = parseFloat(outlineOffset) + parseFloat(outlineWidth) - 1;
+    const { left, top, right, bottom } = one.getBoundingClientRect();
+    for (let frame = one.parentElement; frame; frame = frame.parentElement) {
+      if (getComputedStyle(frame).overflow === "visible") continue;
+      const edge = frame.getBoundingClientRect();
+      const gaps = [left - edge.left, top - edge.top, edge.right - right, edge.bottom - bottom];
+      if (Math.min(...gaps) > -1 && gaps.filter((gap) => gap < room).length > 1) return true;
+    }
+    return false;
+  })
+  .filter((one) => !one.matches(".st-split")) // as high as its pane
+  .map((one) => one.outerHTML.slice(0, 120))"""
+
+
 # What is looked at: where it lies, and what brings its data to the screen.
 LOOKS: list[tuple[str, Callable[[Page], None]]] = [
     ("", scored_image),
@@ -150,6 +170,8 @@ def test_a_page_with_data_in_it_has_no_grave_fault(
         visit(page, address + path)
         fill(page)
         assert not (wrong := grave(page, fill.__name__)), "\n".join(wrong)
+        page.keyboard.press("Tab")  # from now on the focus is shown
+        assert page.evaluate(CUT_RINGS) == []
 
 
 def test_jobs_that_run_wait_and_ended_have_no_grave_fault(

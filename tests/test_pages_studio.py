@@ -24,7 +24,7 @@ from exdd_core.synthesis.lora_settings import TeachSpec
 from exdd_core.synthesis.procedural import Procedural
 from exdd_core.workspace import Workspace, adapters, candidates, prompts
 from exdd_core.workspace.imports import import_dataset
-from tests.browser import SLOW, said, serving, shoot, stroke, until, visiting
+from tests.browser import SLOW, holding, said, serving, shoot, stroke, until, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -733,6 +733,14 @@ def test_both_panes_zoom_together_and_the_slider_shows_the_original(
         assert len(set(moves())) == 1 and "scale(1)" not in moves()[0]
         page.keyboard.press("0")
         assert all(move.endswith("scale(1)") for move in moves())
+        # A press before it is known where the mask lies counts once it is.
+        with holding(page, "mask") as held:
+            stroke(page, (0.45, 0.4), (0.5, 0.45))
+            until(page, lambda: held)
+            page.keyboard.press("z")
+            assert all(move.endswith("scale(1)") for move in moves())
+        until(page, lambda: "scale(1)" not in moves()[0])
+        page.keyboard.press("0")
         split, view = page.locator(".st-split"), page.locator("[data-pane=result]").bounding_box()
         assert view
         split.drag_to(page.locator("[data-pane=result]"), target_position={"x": view["width"] / 2, "y": 30})

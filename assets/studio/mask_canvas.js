@@ -30,7 +30,7 @@ const keyOf = ({ picture, kind, vary, drawn, real }) => [
 ];
 
 /**
- * The editor of the mask; `settle` asks the server once the hand rests, `shown` ends when the mask is shown.
+ * The editor of the mask; `settle` asks the server once the hand rests, `shown` ends when the mask is shown and measured.
  * @param {Studio} studio
  * @param {HTMLCanvasElement} canvas
  * @param {() => void} redrawn called when the canvas shows something else
@@ -58,7 +58,7 @@ export function maskCanvas(studio, canvas, redrawn) {
     if (isNew) seen = key;
     try {
       if (isNew) await showAnew(() => seen !== key);
-      else placed();
+      else await placed();
     } catch (error) {
       say(sentence(error));
     }
@@ -88,12 +88,11 @@ function shower({ store, call }, editor, redrawn) {
   });
   const settle = settled(measure, REST);
 
-  const placed = () => {
-    if (store.get().kind === "real" && piece) {
-      placePiece(editor, piece, store.get());
-      redrawn();
-      settle();
-    } else measure();
+  const placed = async () => {
+    if (store.get().kind !== "real" || !piece) return measure();
+    placePiece(editor, piece, store.get());
+    redrawn();
+    settle();
   };
 
   /** @param {() => boolean} isStale whether the canvas is to show something else by now */

@@ -20,7 +20,7 @@ const KNOB = 28;
 
 /**
  * @param {import("./state.js").Studio} studio
- * @returns {{ editor: MaskEditor, zoomToMask: () => void, shown: () => Promise<void> }}
+ * @returns {{ editor: MaskEditor, zoomToMask: () => Promise<void>, shown: () => Promise<void> }}
  */
 export function maskPane(studio) {
   const { root, store } = studio;
@@ -59,7 +59,8 @@ export function maskPane(studio) {
   wirePress(pane, store, editor, polygon, settle);
   wireCursor(view, store);
 
-  const zoomToMask = () => {
+  const zoomToMask = async () => {
+    await shown(); // where the mask lies may be on its way
     const { zoom, measured, picture } = store.get();
     const { box } = measured;
     const to = zoom.k === 1 && box && picture;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -118,7 +119,8 @@ def test_what_a_job_makes_already_is_not_asked_for(tmp_path: Path) -> None:
     gatherer = Gatherer(own)
 
     def kinds() -> list[tuple[str, str]]:
-        return [(step["kind"], step["button"]) for step in strip(gatherer, asked)["steps"]]
+        steps: Any = strip(gatherer, asked)["steps"]
+        return [(step["kind"], step["button"]) for step in steps]
 
     assert kinds() == [("import", "Bring images")]
     jobs.submit(own, "demo", "Creating demo images", {})

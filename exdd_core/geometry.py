@@ -17,7 +17,6 @@ import cv2
 import numpy as np
 
 from exdd_core.errors import BadInput
-from exdd_core.sentences import quoted
 
 MIN_MODEL_SIDE, MAX_MODEL_SIDE = 32, 4096
 MIN_SIDE = 16  # pixels of an image that one step of the deepest feature map covers
@@ -46,9 +45,8 @@ class Size:
         """Read "256x632" (width x height). Raises `BadInput`."""
         match = re.fullmatch(r"\s*(\d{1,6})\s*[xX×]\s*(\d{1,6})\s*", text)
         if not match:
-            raise BadInput(
-                f"{quoted(text)} is not a valid size; use width x height in pixels, such as 256x632."
-            )
+            shown = f'"{text}"' if text.strip() else "An empty field"
+            raise BadInput(f"{shown} is not a valid size; use width x height in pixels, such as 256x632.")
         width, height = int(match[1]), int(match[2])
         for side in (width, height):
             if not MIN_MODEL_SIDE <= side <= MAX_MODEL_SIDE:

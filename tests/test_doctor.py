@@ -83,10 +83,11 @@ def test_sdxl_is_found_in_the_workspaces_folder_of_models(tmp_path, monkeypatch)
     monkeypatch.delenv("EXDD_SDXL", raising=False)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
     workspace = Workspace.create(tmp_path / "w", backbone="efficientnet_lite0")
-    said = doctor.report(workspace)["sdxl"]["sentence"]
-    assert "; download them with: " in said and str(workspace.path / "models" / "stable-diffusion-xl") in said
+    (said,) = doctor.advice(doctor.report(workspace))
+    assert "download" in said and str(workspace.path / "models" / "stable-diffusion-xl") in said
     whole = write_pipeline(workspace.path / "models" / "any")
-    assert doctor.report(workspace)["sdxl"]["path"] == str(whole)
+    found = doctor.report(workspace)
+    assert found["sdxl"]["path"] == str(whole) and doctor.advice(found) == []
 
 
 def test_the_command_is_fast_and_loads_nothing_large():

@@ -136,7 +136,7 @@ def test_so_many_of_each_prompt(workspace):
         ({"mask": {"source": "magic"}}, "magic"),
         ({"mask": {"nonsense": 1}}, "nonsense"),
         ({"parent": "nobody"}, "nobody"),
-        ({"template": "{a|b|c|d} scratch", "each": True, "count": 600}, "2400"),
+        ({"template": "{a|b|c|d} scratch", "each": True, "count": 600}, "2,400"),
     ],
 )
 def test_an_order_that_cannot_be_painted_is_a_sentence(workspace, changes, words):

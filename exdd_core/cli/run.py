@@ -257,4 +257,5 @@ def doctor(options: argparse.Namespace) -> Report:
 
     workspace = Workspace.open(options.workspace) if Workspace.exists(options.workspace) else None
     report = doctor_.report(workspace)
-    return print_result("\n".join(doctor_.lines(report)), report, options)
+    told = [*doctor_.lines(report), *doctor_.advice(report)]
+    return print_result("\n".join(told), report, options)

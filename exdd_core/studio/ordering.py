@@ -137,7 +137,7 @@ def _prompts(order: Order) -> list[str]:
         return templates.expand(order.template, order.count, order.seed)
     texts = [text for text in templates.every(order.template) for _ in range(order.count)]
     if len(texts) > MOST:
-        raise BadInput(f"That would be {count(len(texts), 'painting')}; order at most {MOST} at a time.")
+        raise BadInput(f"That would be {count(len(texts), 'painting')}; order at most {MOST:,} at a time.")
     return texts
 
 

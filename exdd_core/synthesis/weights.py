@@ -131,8 +131,6 @@ def status(model: str = "", models: str | Path = "") -> Status:
     found = find(model, models)
     if found.path is None:
         why = found.problem or f"no weights of {found.asked} on this machine"
-        if found.asked == DEFAULT and models:
-            why += f"; download them with: {download_command(models)}"
         return {"present": False, "path": None, "sentence": why}
     size = sum(weigh(found.path).values()) * 2 / 1e9
     kind = family_of(found.path)

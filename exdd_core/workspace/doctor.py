@@ -114,6 +114,20 @@ def lines(report: Report) -> list[str]:
     ]
 
 
+def advice(report: Report) -> list[str]:
+    """What can be done about what is missing: how to download weights into the workspace where there are none."""
+    from exdd_core.synthesis import weights
+
+    if (
+        report["sdxl"]["present"]
+        or not report["workspace"]
+        or weights.DEFAULT not in report["sdxl"]["sentence"]
+    ):
+        return []
+    command = weights.download_command(Path(report["workspace"], weights.MODELS))
+    return [f"Download SDXL's weights with: {command}"]
+
+
 def _version(package: str) -> str | None:
     try:
         return metadata.version(package)

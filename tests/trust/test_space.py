@@ -30,7 +30,7 @@ def test_its_configuration_names_what_is_there() -> None:
     assert len(told["short_description"]) <= 60
     [step] = re.findall(r"apt-get install .*", (ROOT / "Dockerfile").read_text("utf-8"))
     assert (ROOT / "packages.txt").read_text().split() == [
-        word for word in step.split() if word.startswith("lib")
+        word for word in step.split() if word.startswith(("lib", "fonts"))
     ]
 
 

@@ -52,30 +52,30 @@ class JobPanel:
         self.note = note()
         self._changes = markup("", js_on_load=LOOK_JS, visible="hidden")
         # The shown job, and how many more updates show its end, since an update may overtake another.
-        self._shown = gr.State(("", 0))
+        self._shown, self._left = gr.Textbox(visible=False), gr.Number(0, visible=False)
         self._told: dict[str, None] = {}  # ends that were shown, the last one last
 
     def connect(self, refresh: Callable[[], dict[Any, Any]], outputs: list[Any]) -> None:
         """Start updating. Call once every component in `outputs`, which `refresh` updates, exists."""
 
-        def look(shown: tuple[str, int]) -> dict[Any, Any]:
+        def look(shown: str, left: float) -> dict[Any, Any]:
             job, others = self._job()
             if job is None:
                 return {self._shown: shown}
             if job.active:
                 html = gr.update(value=_job_html(job, others), visible=True)
-                return {self.panel: html, self.note: say("info", ""), self._shown: (job.id, END_SAID)}
+                return {self.panel: html, self.note: say("info", ""), self._shown: job.id}
             end = f"{job.id} {job.ended}"  # a resumed job ends again
-            if tuple(shown) == (end, 0):
+            if (shown, left) == (end, 0):
                 return {self._shown: shown}
-            if shown[0] not in (job.id, end) and end in self._told:
-                return {self._shown: (end, 0)}
-            left = shown[1] if shown[0] == end else END_SAID
-            over = self._over(job, end) | {self._shown: (end, left - 1)}
+            if shown not in (job.id, end) and end in self._told:
+                return {self._shown: end, self._left: 0}
+            left = left if shown == end else END_SAID
+            over = self._over(job, end) | {self._shown: end, self._left: left - 1}
             return over | self._refreshed(refresh) if left == END_SAID else over
 
-        everything = [self.panel, self.note, self._shown, *outputs]
-        self._look = look, self._shown, everything
+        kept = [self._shown, self._left]
+        self._look = look, kept, [self.panel, self.note, *kept, *outputs]
         # A look that is asked for while one is on its way comes after it, or the end of a job could be missed.
         self._changes.act(*self._look, trigger_mode="always_last", **QUIET)
         self.panel.act(self._act, None, self.panel, **QUIET)

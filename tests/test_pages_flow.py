@@ -23,6 +23,7 @@ from exdd_core.workspace import Workspace, candidates, thresholds
 from exdd_core.workspace.imports import import_dataset
 from exdd_core.workspace.versions import activate_bank
 from pages import next_steps
+from pages.html import PAGES
 from tests.browser import (
     MOVED,
     SIDEWAYS,
@@ -391,6 +392,16 @@ def with_another_set(demo_workspace: Workspace, demo_dataset: Path, folder: Path
     import_dataset(own, demo_dataset, name="other")
     build_bank(own, "other", positives="real", activate=False)
     return own
+
+
+def test_more_tabs_than_a_browser_opens_connections(demo_workspace: Workspace, page: Page) -> None:
+    """No tab keeps one of the six that a browser opens to a server over HTTP/1.1."""
+    with serving(demo_workspace) as address:
+        for path in [*PAGES.values(), "/data"]:
+            tab = page.context.new_page()
+            tab.goto(address.rstrip("/") + path)
+            tab.locator(".frame-footer span").first.wait_for(timeout=SLOW)
+        tab.locator("#gallery img").first.wait_for(timeout=SLOW)
 
 
 @pytest.mark.slow

@@ -51,7 +51,7 @@ class Compared:
             self.job = job_panel.JobPanel(workspace, "evaluate", "score")
             self.verdicts = Verdicts(workspace)
             self.result = answers.buttons(visible=False)
-            self.pair = gr.State(None)  # ids of the shown versions
+            self.pair = gr.Textbox(visible="hidden")  # ids of the shown versions
         self.outputs = [self.section, self.first, self.second]
         self.shown = [self.result, *self.verdicts.outputs]  # what a comparison shows
 
@@ -97,9 +97,9 @@ class Compared:
         with self.workspace.reading() as db:
             return [history.newest(db, self.workspace.bank(version).id) for version in versions]
 
-    def again(self, pair: tuple[str, str] | None) -> dict[Any, Any]:
+    def again(self, pair: str) -> dict[Any, Any]:
         """Update the shown comparison, or the one that is about to be shown."""
-        first, second = pair or self._usual()
+        first, second = pair.split() if pair else self._usual()
         there = {bank.id for bank in self.workspace.banks()}
         return self._compare(first, second) if first and second and there >= {first, second} else {}
 
@@ -108,10 +108,10 @@ class Compared:
         shown = [self.note, *self.shown, self.pair]
 
         def compare(first: str, second: str) -> dict[Any, Any]:
-            return self._compare(first, second) | {self.pair: (first, second)}
+            return self._compare(first, second) | {self.pair: f"{first} {second}"}
 
-        def follow(first: str | None, second: str | None, pair: tuple[str, str] | None) -> dict[Any, Any]:
-            if not first or not second or (first, second) == tuple(pair or ()):
+        def follow(first: str | None, second: str | None, pair: str) -> dict[Any, Any]:
+            if not first or not second or f"{first} {second}" == pair:
                 return {}
             return compare(first, second)
 

@@ -50,9 +50,7 @@ def render(workspace: Workspace) -> None:
         slow = version_list.state() | compared.updates() | rows.updates(shown)
         return slow | version_list.updates()
 
-    def changed(
-        pair: tuple[str, str] | None, bank: str, side: str, page: int, event: gr.EventData
-    ) -> dict[Any, Any]:
+    def changed(pair: str, bank: str, side: str, page: int, event: gr.EventData) -> dict[Any, Any]:
         """Update every part that shows a bank, after a change on the map or elsewhere."""
         meant = answers.told(event, "bank")
         told = rows.again(bank, side, page) if meant == bank else rows.updates(meant)
@@ -69,8 +67,7 @@ def render(workspace: Workspace) -> None:
         said(changed),
         [compared.pair, rows.bank, rows.side, rows.page],
         [*changing, *compared.shown],
-        show_progress="hidden",
-        api_visibility="private",
+        **answers.HIDDEN,
     )
     answers.on_load(said(lists), outputs=[*version_list.outputs, *compared.outputs, *builder.outputs])
     # These load the bank and torch, so each runs separately after the lists are shown.

@@ -46,8 +46,7 @@ class Rows:
             self.list = answers.buttons()
             self.blame = answers.buttons(visible=False, elem_id="blame")
             self.about = answers.markup(elem_id="about")
-        self.bank = gr.State("")
-        self.page = gr.State(0)
+            self.bank, self.page = gr.Textbox(visible=False), gr.Number(0, precision=0, visible=False)
         self.outputs = [
             self.about,
             self.section,

@@ -220,7 +220,7 @@ class Versions:
             return refresh() | self.listed(gone=(place, bank.name))
 
         @answers.sentences(self.note)
-        def mend(pair: tuple[str, str] | None, event: gr.EventData) -> dict[Any, Any]:
+        def mend(pair: str, event: gr.EventData) -> dict[Any, Any]:
             from exdd_core.curation import aligning
 
             who = answers.told(event, "who")

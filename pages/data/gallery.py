@@ -55,7 +55,7 @@ class Gallery:
             self._build_filters()
             self.note = answers.note()
             self.grid = answers.markup(elem_id="gallery", js_on_load=GRID_JS)
-        self.page = gr.State(0)
+        self.page = gr.Number(0, precision=0, visible=False)
         self.kept = gr.Textbox(visible=False)  # KEPT_JS fills it in
         self.filters = [self.split, self.label, self.type]
         self.outputs = [self.section, self.title, *self.filters, self.note, self.grid, self.page]

@@ -73,7 +73,7 @@ class Importer:
         self.origin = [self.kind, self.path, self.file]
         self.said = [self.layout, self.grouping, self.rule, self.roles, self.depth, self.masks]
         self.settings = [*self.said, self.name, self.width, self.height, self.aspect, self.into]
-        self.who = gr.State("")
+        self.who = gr.Textbox(visible=False)
         self.outputs = [self.into]
 
     def updates(self) -> dict[Any, Any]:
@@ -106,7 +106,7 @@ class Importer:
             self.summary = answers.markup()
             self.questions = answers.buttons(visible=False, elem_id="import-questions")
             self.details = answers.markup()
-            self.roles = gr.State({})
+            self.roles = gr.JSON({}, visible=False)
             self.into = gr.Dropdown(
                 [("A new data set", NEW)],
                 value=NEW,
@@ -128,7 +128,7 @@ class Importer:
                 info="They stay on one side of the split, unless folders put them on both; the report then names them.",
             )
             self.rule = gr.Textbox(label="Rule", visible=False, max_lines=1)
-            self.read = gr.State("")  # the rule that the preview was made by
+            self.read = gr.Textbox(visible=False)  # the rule that the preview was made by
             with gr.Row() as self.sizes:
                 self.width = gr.Number(label="Width", info="Pixels, for banks.", precision=0, min_width=96)
                 self.height = gr.Number(label="Height", info="Pixels, for banks.", precision=0, min_width=96)

@@ -58,7 +58,7 @@ class Manage:
             self.keep = gr.Button("Change", elem_id="manage-keep")
             self.actions = answers.markup(_ACTIONS, js_on_load=NAMED_BUTTONS_JS, elem_id="manage-actions")
             self.job = job_panel.JobPanel(workspace, "export_dataset")
-        self.who = gr.State("")
+        self.who = gr.Textbox(visible=False)
         self.fields = [self.name, self.depth, self.masks, self.type, self.kind]
         self.outputs = [self.section, self.note, self.states, *self.fields, self.actions]
 

@@ -30,7 +30,7 @@ SERVED = re.compile(
     r"/(config|theme\.css|favicon\.ico|manifest\.json|robots\.txt|pwa_icon)?/?"
     r"|/(assets|static|svelte|look)/.*"
     r"|/gradio_api/(queue/(join|data|status)|run/predict|component_server|upload|upload_progress|cancel|reset|info|startup-events"
-    r"|heartbeat/[\w-]+|theme\.css|app_id|user)/?"
+    r"|theme\.css|app_id|user)/?"
     r"|/gradio_api/file=.*"
     r"|/api/v1/.*"
 )

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypedDict, TypeVar
 import gradio as gr
 import orjson
 from fastapi.encoders import jsonable_encoder
+from gradio.components import Component
 from gradio.context import Context
 from starlette.responses import Response
 
@@ -33,12 +34,14 @@ class EventOptions(TypedDict, total=False):
 
     api_visibility: Literal["public", "private", "undocumented"]
     show_progress: Literal["full", "minimal", "hidden"]
+    show_progress_on: list[Component]
     queue: bool
 
 
 PRIVATE: EventOptions = {"api_visibility": "private"}
-HIDDEN: EventOptions = {"show_progress": "hidden", "api_visibility": "private"}
-QUIET: EventOptions = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+# No component learns that an event began and ended: Gradio would copy all of the data of each for every such step.
+HIDDEN: EventOptions = {"show_progress": "hidden", "show_progress_on": [], "api_visibility": "private"}
+QUIET: EventOptions = {**HIDDEN, "queue": False}
 ENCODED = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
 # A click on any [data-act] inside the component triggers one event `act` with the data- attributes.
 BUTTONS_JS = """

@@ -113,7 +113,7 @@ class DatasetList:
             with context.working_on(name):
                 return refresh()
 
-        acted = self.table.act(act, None, outputs, show_progress="hidden", api_visibility="private")
+        acted = self.table.act(act, None, outputs, **answers.HIDDEN)
         importer.job.look_after(acted)
 
 

@@ -67,7 +67,7 @@ class Region:
         def changed() -> dict[Any, Any]:
             return refresh()
 
-        self.card.act(changed, None, everything, show_progress="hidden", api_visibility="private")
+        self.card.act(changed, None, everything, **answers.HIDDEN)
 
 
 class Editor:

@@ -17,7 +17,7 @@ import ssl
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -187,7 +187,7 @@ def serve(workspace: Workspace, host: str, port: int, doors: Doors, tls: Mapping
         check_port(host, port)
         raise
     logs.take_over("uvicorn")
-    threading.Thread(target=_load, daemon=True).start()
+    threading.Thread(target=_load, args=[workspace], daemon=True).start()
     address = f"{'https' if tls else 'http'}://{host}:{port}/" + (
         f"?token={doors.token}" if doors.token else ""
     )
@@ -202,12 +202,15 @@ def serve(workspace: Workspace, host: str, port: int, doors: Doors, tls: Mapping
     os._exit(0)
 
 
-def _load() -> None:
+def _load(workspace: Workspace) -> None:
     """Import what takes seconds in the background, so that the first heatmap appears sooner; and keep the garbage
-    collector off all that is imported, which it would walk again and again, a quarter of a second each time."""
+    collector off all that is imported, which it would walk again and again, a quarter of a second each time. Then have
+    the version measured that a command or an earlier program has built."""
     later.load()
     gc.collect()
     gc.freeze()
+    with suppress(BadInput):  # such as a full disk, which whoever works will hear of
+        jobs.measure_newest(workspace)
 
 
 def close(app: gr.Blocks) -> None:

@@ -19,10 +19,12 @@ from typing import Any
 import pytest
 
 from exdd_core import cli, device as card, jobs
+from exdd_core.banks.building import build_bank
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.jobs import kinds, running, table
 from exdd_core.progress import Progress
-from exdd_core.workspace import Workspace, clock, device
+from exdd_core.workspace import Workspace, clock, dataset_changes, device, image_windows, runs
+from exdd_core.workspace.image_windows import Which
 from tests.forked import Forked
 
 SOON = 30.0  # seconds; a busy machine is slow
@@ -652,3 +654,42 @@ def test_damaged_messages_are_begun_anew_and_no_job_is_lost(workspace: Workspace
         time.sleep(0.05)
     worker.stop()
     assert jobs.get(workspace, job.id).state == "failed"  # there is nothing to build from, which it found out
+
+
+def test_the_newest_version_is_measured_once_unless_somebody_cancels_that(
+    demo_workspace: Workspace, tmp_path: Path
+) -> None:
+    shutil.copytree(demo_workspace.path, tmp_path / "workspace")
+    own = Workspace.open(tmp_path / "workspace")
+    jobs.submit(own, "build", "Build", {"dataset": "demo", "positives": "real", "activate": False})
+    built = jobs.run_next(own)
+    assert built and built.result and built.state == "done"
+    (ordered,) = jobs.listed(own, active=True)
+    assert (ordered.kind, ordered.spec["bank"]) == ("evaluate", built.result["bank"])
+    jobs.measure_newest(own)
+    assert len(jobs.listed(own, active=True)) == 1
+    measured = jobs.run_next(own)
+    assert measured and measured.state == "done"
+    assert [run.spec["bank"] for run in runs.listed(own)][:1] == [built.result["bank"]]
+    jobs.clear_ended(own)
+    jobs.measure_newest(own)
+    assert jobs.listed(own) == []
+
+    newest = build_bank(own, "demo", positives="none", activate=False)
+    jobs.measure_newest(own)
+    (ordered,) = jobs.listed(own)
+    assert ordered.spec["bank"] == newest.id
+    jobs.cancel(own, ordered.id)
+    jobs.measure_newest(own)
+    assert [job.state for job in jobs.listed(own)] == ["cancelled"]
+
+
+def test_a_version_is_not_measured_where_the_test_split_has_no_defect(
+    demo_workspace: Workspace, tmp_path: Path
+) -> None:
+    shutil.copytree(demo_workspace.path, tmp_path / "workspace")
+    own = Workspace.open(tmp_path / "workspace")
+    which = Which("demo", "test", "defect")
+    dataset_changes.move(own, [row.id for row in image_windows.window(own, which, 0, 99)], "train", "Ann")
+    jobs.measure_newest(own)
+    assert jobs.listed(own) == []

@@ -1,5 +1,11 @@
 from .needing import needing as needing
-from .running import resume as resume, run_here as run_here, run_next as run_next, submit as submit
+from .running import (
+    measure_newest as measure_newest,
+    resume as resume,
+    run_here as run_here,
+    run_next as run_next,
+    submit as submit,
+)
 from .table import (
     Job as Job,
     State as State,

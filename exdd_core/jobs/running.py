@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, cast
 from filelock import FileLock, Timeout
 from huey.api import TaskWrapper
 
-from exdd_core import device, logs
+from exdd_core import datasets, device, logs
 from exdd_core.errors import BadInput, Cancelled, LostFiles
 from exdd_core.jobs import kinds
 from exdd_core.jobs.messages import opened
@@ -60,8 +60,10 @@ from exdd_core.jobs.table import (
 )
 from exdd_core.progress import Progress
 from exdd_core.spec import Json
+from exdd_core.workspace import image_windows, runs
 from exdd_core.workspace.clock import now
 from exdd_core.workspace.failures import sentence_of
+from exdd_core.workspace.image_windows import Which
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -82,6 +84,7 @@ WAITING = {
     "retries": 1,
     "lost": None,
 }
+MEASURED_AFTER = ("build", "demo", "table1")  # kinds of jobs after which the newest version is measured
 TWICE = "The program stopped twice while this job ran; check its log, then resume or cancel the job."
 log = logging.getLogger(__name__)
 
@@ -132,6 +135,20 @@ def resume(workspace: Workspace, id: str, without_missing: bool = False) -> Job:
     return get(workspace, id)
 
 
+def measure_newest(workspace: Workspace) -> None:
+    """Queue a measurement of the newest version. Does nothing where one was ordered or made before, and where the test
+    split could not show anything."""
+    bank = next((bank for bank in workspace.banks() if not bank.is_measurement), None)
+    if bank is None or runs.using(workspace, bank.id):
+        return
+    if any(job.kind == "evaluate" and job.spec.get("bank") == bank.id for job in listed(workspace)):
+        return
+    split = [Which(bank.dataset, "test", label) for label in (datasets.NORMAL, datasets.DEFECT)]
+    if all(image_windows.count(workspace, which) for which in split):
+        spec = {"bank": bank.id, "dataset": bank.dataset, "fusion": None, "rate": None}
+        submit(workspace, "evaluate", f"Measuring {bank.name} on the test split of {bank.dataset}", spec)
+
+
 def wait_again(workspace: Workspace) -> None:
     """Queue the job that a worker of this process runs: the process is about to end in the middle of it."""
     with workspace.writing() as db:
@@ -159,6 +176,8 @@ def run_next(workspace: Workspace, draining: threading.Event | None = None) -> J
                 return None  # cancelled meanwhile
             with suppress(Exception):  # the table has its sentence, and the log the rest
                 _run(workspace, job, Progress(), draining)
+                if job.kind in MEASURED_AFTER:
+                    measure_newest(workspace)
     device.trim()
     with suppress(BadInput):  # once it has ended, it may be cleared from the list at any time
         job = get(workspace, job.id)

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from exdd_core import datasets, jobs
 from exdd_core.banks import options
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
-from exdd_core.workspace import candidates, image_windows
-from exdd_core.workspace.image_windows import Which
+from exdd_core.workspace import candidates
 from pages import answers, job_panel
 from pages.banks.parts import whole
 from pages.banks.version_rows import ANSWERED_JS, BEGUN_JS
@@ -138,32 +135,11 @@ class Builder:
             answers.toasted(self._size_of), self.dataset, [self.size, self.aspect], **answers.HIDDEN
         )
 
-        def built() -> dict[Any, Any]:
-            shown = refresh()
-            self._measure_newest()  # afterwards, so that the page does not wait for a busy processor
-            return shown
-
-        self.job.connect(built, outputs)
+        self.job.connect(refresh, outputs)
         said = answers.sentences(self.note)(begin)
         ordered = self.start.click(said, self.given, [self.note, *listed], js=FORM_JS, **answers.QUIET)
         ordered.then(None, js=ANSWERED_JS)
         self.job.look_after(ordered).then(None, js=job_panel.SEEN_JS)
-
-    def _measure_newest(self) -> None:
-        """Queue a measurement of the version that the last build made, where the test split can show anything."""
-        from exdd_core.banks import compare
-
-        done = [job for job in jobs.listed(self.workspace) if job.kind == "build" and job.state == "done"]
-        there = {bank.id: bank for bank in self.workspace.banks()}
-        bank = there.get(str((done[0].result or {}).get("bank"))) if done else None
-        if bank is None or bank.id in compare.measured(self.workspace):
-            return
-        split = [Which(bank.dataset, "test", label) for label in (datasets.NORMAL, datasets.DEFECT)]
-        if not all(image_windows.count(self.workspace, which) for which in split):
-            return
-        spec = {"bank": bank.id, "dataset": bank.dataset, "fusion": None, "rate": None}
-        with suppress(BadInput):  # another page has begun it
-            self.job.begin("evaluate", f"Measuring {bank.name} on the test split of {bank.dataset}", spec)
 
     def rebuild(self, id: str, who: str) -> None:
         """Queue a build with that version's settings, from the current data set and decisions."""

@@ -45,6 +45,7 @@ class Region:
             )
         self.is_whole = bool(self.mask.all())
         self._shares: dict[tuple[Size, tuple[int, int]], np.ndarray] = {}
+        self._insides: dict[tuple[Size, tuple[int, int], tuple[int, int]], np.ndarray] = {}
         self._nearest: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
 
     def __eq__(self, other: object) -> bool:
@@ -78,6 +79,30 @@ class Region:
             self._shares[key] = mask_share(self.at(shape), size)
         return self._shares[key]
 
+    def inside(self, size: Size, grid: tuple[int, int], shape: tuple[int, int] | None = None) -> np.ndarray:
+        """Find the patches of an image that lie inside by half or more, bool (h, w); see `filled` for whole images.
+
+        shape: (H, W) of the image; None for the image that the region was drawn on. Raises BadInput where no patch
+        does.
+        """
+        height, width = shape if shape is not None and size.keep_aspect else self.mask.shape
+        if self.is_whole:
+            return filled(size, grid, (height, width))
+        key = size, grid, (int(height), int(width))
+        if key not in self._insides:
+            counts = covered(self.share(size, shape), grid) >= HALF
+            if not counts.any():
+                raise BadInput(
+                    f"The region of interest does not cover half of any patch at {size}; "
+                    "draw it larger, or build at a larger size."
+                )
+            self._insides[key] = counts
+        return self._insides[key]
+
+    def kept(self, of_pixels: np.ndarray, outside: float) -> np.ndarray:
+        """An array (H, W) of an image's size, with the value `outside` beyond the region."""
+        return np.where(self.at(of_pixels.shape), of_pixels, np.array(outside, of_pixels.dtype))
+
     def painted_over(self, image: np.ndarray) -> np.ndarray:
         """An image, uint8 (H, W, 3), with `FILL` outside of the region."""
         if self.is_whole:
@@ -109,6 +134,24 @@ def _of_image(size: Size, shape: tuple[int, int]) -> np.ndarray:
     return result
 
 
+def covered(mask: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
+    """The share of every patch's area that a mask covers.
+
+    mask: at the model's size, bool (H, W), or float32 (H, W), the covered share of every pixel. Returns float32 (h, w),
+    0 to 1.
+    """
+    sums = cv2.integral(mask.astype(np.float32), sdepth=cv2.CV_64F)
+    (top, bottom), (left, right) = (_edges(n, side) for n, side in zip(grid, mask.shape, strict=True))
+    sums = sums[bottom] - sums[top]
+    return ((sums[:, right] - sums[:, left]) / np.outer(bottom - top, right - left)).astype(np.float32)
+
+
+def _edges(steps: int, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where each of `steps` patches along a side begins and ends; where they do not divide it, they share pixels."""
+    step = np.arange(steps)
+    return step * side // steps, -(-(step + 1) * side // steps)
+
+
 def filled(size: Size, grid: tuple[int, int], shape: tuple[int, int]) -> np.ndarray:
     """Find the patches that an image of `shape` (H, W) fills by half or more, bool (h, w). An image that is too narrow
     for that gets the patches that it fills most."""
@@ -119,18 +162,23 @@ def filled(size: Size, grid: tuple[int, int], shape: tuple[int, int]) -> np.ndar
 
 def _filled(steps: int, side: int, start: int, length: int) -> np.ndarray:
     """The share of each of `steps` patches along a side that `length` pixels from `start` fill, float64 (steps,)."""
-    step = np.arange(steps)
-    first, end = step * side // steps, -(-(step + 1) * side // steps)
+    first, end = _edges(steps, side)
     return np.clip(np.minimum(end, start + length) - np.maximum(first, start), 0, None) / (end - first)
 
 
 def _nearest(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find the patches that `Region.nearest` returns; those outside a rectangle without searching."""
+    """Find the patches that `Region.nearest` returns, as scipy's `distance_transform_edt` does, which bundles lack."""
     rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
     if inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all():  # a rectangle, as in a letterbox
         row, column = np.indices(inside.shape)
         return row.clip(rows[0], rows[-1]), column.clip(columns[0], columns[-1])
-    from scipy import ndimage  # here, as bundles score without scipy
-
-    found = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
-    return found[0], found[1]
+    steps, (height, width) = np.arange(max(inside.shape)), inside.shape
+    closest = np.full(inside.shape, -1)  # the row of the closest patch inside of the same column
+    for column in columns:
+        there = np.flatnonzero(inside[:, column])
+        closest[:, column] = there[np.abs(steps[:height, None] - there).argmin(1)]
+    found = np.empty(inside.shape, int)
+    across = (steps[:width, None] - columns) ** 2
+    for y in range(height):  # the leftmost, then the uppermost of those that are equally close
+        found[y] = columns[(across + (closest[y, columns] - y) ** 2).argmin(1)]
+    return np.take_along_axis(closest, found, 1), found

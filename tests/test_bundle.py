@@ -384,24 +384,31 @@ def test_what_bundles_cannot_hold_is_refused(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("letterboxed", [False, True])
-def test_what_counts_and_the_supervised_direction_go_along(letterboxed: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("region", "letterboxed"), [(True, False), (False, True), (True, True)])
+def test_what_counts_and_the_supervised_direction_go_along(
+    region: bool, letterboxed: bool, tmp_path: Path
+) -> None:
     own = Workspace.open(plates.build(tmp_path))
     info = own.dataset()
     width, height = info.commonest_size
     mask = np.zeros((height, width), bool)
     mask[: height * 2 // 3, width // 4 :] = True
     size = f"{info.size.width}x{info.size.height * 2}" if letterboxed else str(info.size)
-    if not letterboxed:
+    mask[height // 2, width // 2] = False  # no rectangle
+    if region:
         dataset_settings.set_region(own, info.name, mask)
     version = build_bank(own, negative_ratio=0.2, fusion="stacked", size=size, keep_aspect=letterboxed)
     writing.write(own, tmp_path / "own.zip", version.id)  # checks itself
     opened = exdd_core.load(tmp_path / "own.zip")
     detector = load_detector(own, version.id)
-    for row in own.images(info.name, split="test"):
-        found, expected = opened.score(row.path), detector.score([row.path])[0]
+    pictures = [read_image(row.path) for row in own.images(info.name, split="test")]
+    for shown in (*pictures, *map(np.rot90, pictures[:4])):
+        found, expected = opened.score(np.ascontiguousarray(shown)), detector.score([shown])[0]
         assert found.verdict == expected.verdict
+        assert found.score == pytest.approx(expected.score, rel=1e-4)
+        np.testing.assert_allclose(found.map, expected.map, rtol=1e-3, atol=1e-4)
         assert [r.region.box for r in found.regions] == [k.region.box for k in expected.regions]
+    assert started(tmp_path / "own.zip", own.images(info.name)[0].path).returncode == 0
     came = load_detector(own, importing.import_bundle(own, tmp_path / "own.zip").id)
     assert came.fusion == detector.fusion and came.region is not None
     paths = [row.path for row in own.images(info.name, split="test")]

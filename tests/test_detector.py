@@ -41,6 +41,7 @@ from exdd_core.detector.inspection import probability
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import Size
 from exdd_core.progress import Progress
+from exdd_core.region import covered
 
 SMALL = Settings(size=Size(64, 64), negative_ratio=0.1)  # 8 x 8 patches
 BOX = (20, 36, 28, 44)  # y0, y1, x0, x1 of a drawn defect
@@ -300,7 +301,7 @@ def test_few_positive_rows_are_all_kept(exdd: Detector, backbone: Backbone) -> N
 
 def test_positive_rows_lie_on_defects(exdd: Detector) -> None:
     assert exdd.positive is not None
-    masks = {d.id: patches.covered(np.asarray(d.mask), (8, 8)) for d in DEFECTS}
+    masks = {d.id: covered(np.asarray(d.mask), (8, 8)) for d in DEFECTS}
     for row in range(len(exdd.positive)):
         image, y, x = exdd.positive.origin(row)
         assert masks[image.id][y, x] >= 0.5

@@ -18,7 +18,7 @@ from exdd_core.detector.examples import EMPTY, OUTSIDE, SMALL, TrainingImage, de
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import Size
 from exdd_core.progress import Progress
-from exdd_core.region import Region
+from exdd_core.region import Region, covered
 
 
 class Means(nn.Module):
@@ -189,22 +189,22 @@ def test_covered_is_the_share_of_each_patch() -> None:
     mask[2:8, 4:10] = True
     # Patches of 8 x 8. The first holds rows 2-7 and columns 4-7: 6 * 4 / 64. The one right of it columns 8-9: 12 / 64.
     expected = np.array([[24 / 64, 12 / 64, 0], [0, 0, 0]])
-    share = patches.covered(mask, (2, 3))
+    share = covered(mask, (2, 3))
     assert share.dtype == np.float32
     np.testing.assert_allclose(share, expected)
 
 
 def test_covered_reaches_one_and_works_where_patches_do_not_divide_the_size() -> None:
-    assert np.array_equal(patches.covered(np.ones((60, 100), bool), (8, 13)), np.ones((8, 13), np.float32))
+    assert np.array_equal(covered(np.ones((60, 100), bool), (8, 13)), np.ones((8, 13), np.float32))
     mask = np.zeros((60, 100), bool)
     mask[59, 99] = True
-    assert np.argwhere(patches.covered(mask, (8, 13))).tolist() == [[7, 12]]
+    assert np.argwhere(covered(mask, (8, 13))).tolist() == [[7, 12]]
 
 
 def test_covered_takes_shares_of_pixels() -> None:
     share = np.zeros((16, 16), np.float32)
     share[:8, :8], share[8:, 8:] = 0.25, 0.75
-    np.testing.assert_allclose(patches.covered(share, (2, 2)), [[0.25, 0], [0, 0.75]])
+    np.testing.assert_allclose(covered(share, (2, 2)), [[0.25, 0], [0, 0.75]])
 
 
 # --- which patches lie on a defect ------------------------------------------------------------------------
@@ -229,7 +229,7 @@ def test_the_share_is_that_of_the_mask_itself_and_not_of_its_pixels_at_the_model
     mask[:10, :16] = True
     mask[1:10:2, 1:16:2] = False
     mask[:16, 16:32] = True
-    assert patches.covered(images.resize_mask(mask, Size(32, 32)), (4, 4))[0, 0] == 5 / 8
+    assert covered(images.resize_mask(mask, Size(32, 32)), (4, 4))[0, 0] == 5 / 8
     assert np.argwhere(defect_patches(mask, Size(32, 32), (4, 4))).tolist() == [[0, 1]]
 
 
@@ -261,9 +261,9 @@ def test_no_scratch_is_lost_wherever_it_lies(
     assert on.any() and pixels.any()
     share = images.mask_share(mask, size)
     assert (share[pixels] > 0).all() and share[pixels].max() == share.max()
-    covered = patches.covered(share, (32, 32))
-    assert (covered[on] > 0).all() and on[covered >= 0.5 + 1e-6].all()
-    assert covered[on].max() == pytest.approx(covered.max(), abs=1e-6)
+    shares = covered(share, (32, 32))
+    assert (shares[on] > 0).all() and on[shares >= 0.5 + 1e-6].all()
+    assert shares[on].max() == pytest.approx(shares.max(), abs=1e-6)
 
 
 def test_every_region_of_many_keeps_its_own() -> None:

@@ -9,14 +9,16 @@ import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
+from hypothesis.extra.numpy import arrays
 from PIL import Image
+from scipy import ndimage
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from exdd_core import curation, images, jobs
 from exdd_core.banks import compare, features as features_
 from exdd_core.banks.building import build_bank
 from exdd_core.banks.detectors import load_detector
-from exdd_core.detector import Detector, Settings, backbones, patches
+from exdd_core.detector import Detector, Settings, backbones
 from exdd_core.detector.backbones import Backbone
 from exdd_core.detector.bank import BankImage
 from exdd_core.detector.change import examine, marks
@@ -36,7 +38,7 @@ from exdd_core.evaluation import (
 from exdd_core.evaluation.effect import Validation
 from exdd_core.evaluation.part_curves import contributions
 from exdd_core.images import Size
-from exdd_core.region import FILL, HALF, Region, filled
+from exdd_core.region import FILL, HALF, Region, covered, filled
 from exdd_core.workspace import Workspace
 from exdd_core.workspace.dataset_settings import set_region
 from exdd_core.workspace.imports import import_dataset
@@ -100,10 +102,10 @@ def test_a_letterbox_lies_outside() -> None:
     assert share.dtype == np.float32
     assert share[16:48].min() == 1 and share[:16].max() == share[48:].max() == 0
     assert region.share(Size(64, 64)).min() == 1  # stretched there is none
-    counts = patches.inside(region, Size(64, 64, keep_aspect=True), (8, 8))
+    counts = region.inside(Size(64, 64, keep_aspect=True), (8, 8))
     assert counts.tolist() == [[2 <= row < 6] * 8 for row in range(8)]
     # Of an image of another shape it is another place: one of 32 x 64 fills the columns 16 to 47.
-    counts = patches.inside(region, Size(64, 64, keep_aspect=True), (8, 8), (64, 32))
+    counts = region.inside(Size(64, 64, keep_aspect=True), (8, 8), (64, 32))
     assert counts.tolist() == [[2 <= column < 6 for column in range(8)]] * 8
 
 
@@ -116,7 +118,7 @@ def test_an_image_fills_the_patches_that_average_pooling_says(
     size: tuple[int, int], grid: tuple[int, int], shape: tuple[int, int]
 ) -> None:
     boxed = Size(*size, keep_aspect=True)
-    share = patches.covered(images.resize_mask(np.ones(shape, bool), boxed), grid)
+    share = covered(images.resize_mask(np.ones(shape, bool), boxed), grid)
     assert np.array_equal(filled(boxed, grid, shape), share >= min(HALF, share.max() - 1e-6))
 
 
@@ -168,9 +170,9 @@ def test_a_patch_counts_from_a_half_on() -> None:
     mask[:8, :4] = True  # exactly half of the first patch,
     mask[8:16, 8:11] = True  # three eighths of another
     mask[16:24, 16:24] = True  # and all of a third
-    assert np.argwhere(patches.inside(Region(mask), Size(32, 32), (4, 4))).tolist() == [[0, 0], [2, 2]]
+    assert np.argwhere(Region(mask).inside(Size(32, 32), (4, 4))).tolist() == [[0, 0], [2, 2]]
     # At twice the size the patches are half as large, so that the narrow piece fills some.
-    found = patches.inside(Region(mask), Size(64, 64), (8, 8))
+    found = Region(mask).inside(Size(64, 64), (8, 8))
     assert found[2:4, 2].all() and found[:2, 0].all()
 
 
@@ -190,6 +192,16 @@ def test_patches_outside_repeat_the_nearest_inside() -> None:
     assert spread[0, 0] == 0 and spread[1, 2] == 5
     assert spread[1, 0] == 0 and spread[0, 2] == 5  # one step from one, more from the other
     assert set(spread.ravel().tolist()) == {0, 5}
+
+
+@given(arrays(np.bool_, st.tuples(st.integers(1, 12), st.integers(1, 12))).filter(np.any))
+def test_the_nearest_patches_are_those_that_scipy_finds(inside: np.ndarray) -> None:
+    found = Region(np.ones((1, 1), bool)).nearest(inside)
+    expected = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    if not inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all():
+        assert np.array_equal(found, expected)
+    assert inside[found].all()
 
 
 def test_what_lies_outside_is_painted_over() -> None:

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from exdd_core import files, images, picture
-from exdd_core.detector import Detector, context, patches, scoring
+from exdd_core.detector import Detector, context, scoring
 from exdd_core.detector.bank import BankImage
 from exdd_core.detector.change import marks
 from exdd_core.detector.examples import Marked, TrainingImage
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
+from exdd_core.region import covered
 from exdd_core.workspace import candidates
 from exdd_core.workspace.candidates import Candidate
 from exdd_core.workspace.decisions import Decision, in_force
@@ -147,7 +148,7 @@ def marked(workspace: Workspace, candidate: Candidate, detector: Detector) -> Ma
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         pixels = images.read_image(candidate.image)
         share = images.mask_share(images.read_mask(candidate.mask, None, ""), size)
-        touched = patches.covered(share, grid) > 0
+        touched = covered(share, grid) > 0
         features = scoring.features(detector.fitted, pixels)
         rows, position = features[touched], np.argwhere(touched).astype(np.int16)
         surroundings = context.around(features)[touched]

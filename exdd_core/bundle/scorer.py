@@ -38,14 +38,14 @@ from exdd_core.detector.weighted_distances import weighted_mean
 from exdd_core.errors import BadInput
 from exdd_core.geometry import Size, patch_at, resize_image, restore_map
 from exdd_core.pixels import depth_of, to_rgb, values_of
-from exdd_core.region import HALF, Region, filled
+from exdd_core.region import HALF, Region
 
 if TYPE_CHECKING:
     from exdd_core.detector.inspection import Inspection
 
 # 1 had the rows of both banks in banks.npz, and no version to import; 1 and 2 had OpenVINO's network; before 4 the
-# border of a letterbox counted.
-FORMAT = 4
+# border of a letterbox counted; 2 to 4 had the patches of a region in banks.npz, not together with a letterbox.
+FORMAT = 5
 MANIFEST, ARRAYS = "bundle.json", "banks.npz"
 SIDES = ("negative", "positive")
 VERSION = "version/"  # the files of the bank version, by which a workspace imports it
@@ -91,11 +91,14 @@ class BundleVerdict:
     model_map: np.ndarray
     size: Size
     shape: tuple[int, int]
+    _region: Region | None
+    _outside: float
 
     @property
     def map(self) -> np.ndarray:
         """The map at the size of the image, float32 (H, W), raw; computed each time, which large images notice."""
-        return restore_map(self.model_map, self.size, self.shape)
+        whole = restore_map(self.model_map, self.size, self.shape)
+        return whole if self._region is None else self._region.kept(whole, self._outside)
 
 
 def load(path: str | Path, engine: str | None = None) -> Bundle:
@@ -192,6 +195,8 @@ class Bundle:
             model_map=model_map,
             size=self.size,
             shape=shape,
+            _region=self._region,
+            _outside=c.map_median,
         )
 
     def read(self, image: Source) -> np.ndarray:
@@ -261,25 +266,19 @@ class Bundle:
             value += cv2.blur(level_map, (side, side), borderType=cv2.BORDER_REFLECT).ravel()
         return value
 
-    def _inside(self, shape: tuple[int, int]) -> np.ndarray:
-        """The patches that count of an image of `shape`, bool (h, w)."""
-        if self._region is not None and self._region.is_whole:
-            height, width = self.manifest["grid"]
-            return filled(self.size, (height, width), shape)
-        return self._arrays["inside"]
-
     def _spread(self, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         """Values of patches (h, w, ...), those outside the region repeating the nearest patch inside."""
         if self._region is None:
             return values
-        whole = self._region.is_whole
-        row, column = self._region.nearest(self._inside(shape)) if whole else self._arrays["nearest"]
-        return values[row, column]
+        height, width = values.shape[:2]
+        return self._region.spread(values, self._region.inside(self.size, (height, width), shape))
 
     def _within(self, model_map: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         if self._region is None:
             return model_map
-        shown = enlarged(self._inside(shape), self.size) & (self._region.share(self.size, shape) >= HALF)
+        height, width = self.manifest["grid"]
+        inside = self._region.inside(self.size, (height, width), shape)
+        shown = enlarged(inside, self.size) & (self._region.share(self.size, shape) >= HALF)
         return np.where(shown, model_map, np.float32(self.calibration.map_median))
 
     def _regions(
@@ -297,7 +296,8 @@ class Bundle:
         calibrated = (model_map - np.float32(c.map_median)) / np.float32(c.map_threshold - c.map_median)
         rules, is_defect = RegionRules(m["region_area"], m["region_gap"]), verdict == "defect"
         if self._region is not None:
-            scores = np.where(self._inside(shape), scores, -np.inf)
+            height, width = scores.shape
+            scores = np.where(self._region.inside(self.size, (height, width), shape), scores, -np.inf)
         shown = on_scale_of_score(calibrated, c.calibrated(score), scores)
         squared = None if m["mm_per_pixel"] is None else m["mm_per_pixel"] ** 2
         found = []

@@ -22,7 +22,7 @@ from exdd_core import datasets, extras, files, packages
 from exdd_core.banks.detectors import judging_detector
 from exdd_core.bundle import engines, quantizing, scorer
 from exdd_core.bundle.manifest import Cost, Golden, Manifest
-from exdd_core.detector import Detector, context, coreset, onnx_network, patches
+from exdd_core.detector import Detector, context, coreset, onnx_network
 from exdd_core.detector.fusion import Context
 from exdd_core.detector.patch_network import PatchNetwork
 from exdd_core.detector.row_weights import engine_of_each
@@ -195,12 +195,6 @@ def _require_possible(detector: Detector) -> None:
             f"The fusion {detector.fusion.name} uses neighbours within a bank, which bundles do not support; build "
             "with another fusion."
         )
-    region = detector.region
-    if region is not None and not region.is_whole and detector.settings.size.keep_aspect:
-        raise BadInput(
-            "Bundles do not support a region of interest on letterboxed images; build without --keep-aspect or without "
-            "a region."
-        )
 
 
 def _arrays(detector: Detector) -> tuple[dict[str, np.ndarray], list[str]]:
@@ -227,9 +221,6 @@ def _arrays(detector: Detector) -> tuple[dict[str, np.ndarray], list[str]]:
         arrays |= {"own": one.own, "around": around.astype(np.float32), "bias": np.array(one.bias)}
     if region is not None:
         arrays["roi"] = region.mask
-    if region is not None and not region.is_whole:
-        inside = patches.inside(region, detector.settings.size, detector.grid)
-        arrays |= {"inside": inside, "nearest": np.stack(region.nearest(inside))}
     return arrays, types
 
 

@@ -21,7 +21,6 @@ from exdd_core.detector.examples import Marked, defect_patches
 from exdd_core.detector.fit_models import fit_fusions, follow, possible, wanted
 from exdd_core.detector.fitted import Banks, Examples, Fitted, Refit, empty_bank
 from exdd_core.detector.models_state import restored
-from exdd_core.detector.patches import inside
 from exdd_core.detector.records import Change, Drift, Examined
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
@@ -62,7 +61,7 @@ def _counts(fitted: Fitted, marked: Marked) -> np.ndarray:
     if setup.region is None or setup.settings.size.keep_aspect:
         return np.ones(len(marked.rows), bool)
     row, column = marked.position.T
-    return inside(setup.region, setup.settings.size, setup.grid)[row, column]
+    return setup.region.inside(setup.settings.size, setup.grid)[row, column]
 
 
 def known(fitted: Fitted, several: Sequence[Examined]) -> Fitted:

@@ -23,7 +23,7 @@ from exdd_core.detector.patches import Reader, Source
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
 from exdd_core.progress import Progress
-from exdd_core.region import HALF, Region
+from exdd_core.region import HALF, Region, covered
 from exdd_core.sentences import listed
 
 FRINGE = 3  # distance in patches from a marked patch within which unmarked ones still show much of the defect
@@ -226,7 +226,7 @@ def patch_set(
     grid, mask_faults = features.shape[1:3], {}
     for i, image in enumerate(training):
         if inside is not None and region is not None:
-            inside[i] = patches.inside(region, size, grid, _shape(image))
+            inside[i] = region.inside(size, grid, _shape(image))
         if image.mask is not None:
             mask = _mask(image)
             on_defect[i] = defect_patches(mask, size, grid, region)
@@ -259,7 +259,7 @@ def _fault(mask: np.ndarray, on: np.ndarray, size: Size) -> str:
         return EMPTY
     if not on.any():
         return OUTSIDE
-    return SMALL if patches.covered(images.mask_share(mask, size), on.shape)[on].max() < SHOWN else ""
+    return SMALL if covered(images.mask_share(mask, size), on.shape)[on].max() < SHOWN else ""
 
 
 def defect_patches(
@@ -273,9 +273,9 @@ def defect_patches(
     """
     if region is not None:
         mask = mask & region.at(mask.shape)
-    share = patches.covered(images.mask_share(mask, size), grid)
+    share = covered(images.mask_share(mask, size), grid)
     if region is not None:
-        share[~patches.inside(region, size, grid, mask.shape)] = 0
+        share[~region.inside(size, grid, mask.shape)] = 0
     on = share >= HALF
     count, regions = cv2.connectedComponents(mask.astype(np.uint8))
     if count == 1:

@@ -164,9 +164,7 @@ class Inspection:
 
     def within(self, of_pixels: np.ndarray, outside: Any = 0) -> np.ndarray:
         """An array (H, W) of the image's size, with the value `outside` beyond the region of interest."""
-        if self._region is None:
-            return of_pixels
-        return np.where(self._region.at(self.shape), of_pixels, np.array(outside, of_pixels.dtype))
+        return of_pixels if self._region is None else self._region.kept(of_pixels, outside)
 
     @property
     def calibrated_model_map(self) -> np.ndarray:

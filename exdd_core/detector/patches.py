@@ -22,9 +22,9 @@ from exdd_core.detector.feature_cache import FeatureCache
 from exdd_core.detector.patch_features import PatchFeatures
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
-from exdd_core.later import nn, torch
+from exdd_core.later import torch
 from exdd_core.progress import Progress
-from exdd_core.region import HALF, Region, filled
+from exdd_core.region import Region
 from exdd_core.spill import said
 
 BYTES_PER_PIXEL = 400  # memory of a batch, measured: wide_resnet50_2 takes 400, efficientnet_lite0 280
@@ -181,7 +181,7 @@ class _Look:
         """Features with those of patches outside the region replaced, in place. shapes: as `missing` gives them."""
         if self.region is not None:
             for at, shape in enumerate(shapes):
-                counts = inside(self.region, self.size, fresh.shape[1:3], shape)
+                counts = self.region.inside(self.size, fresh.shape[1:3], shape)
                 fresh[at] = self.region.spread(fresh[at], counts)
         return fresh
 
@@ -211,35 +211,6 @@ def _halved(count: int, size: Size, error: Exception) -> int:
         ) from error
     torch.cuda.empty_cache()
     return count // 2
-
-
-def covered(mask: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
-    """The share of every patch's area that a mask covers.
-
-    mask: at the model's size, bool (H, W), or float32 (H, W), the covered share of every pixel. Returns
-    float32 (h, w), 0 to 1.
-    """
-    area = torch.from_numpy(mask.astype(np.float32))[None, None]
-    return nn.functional.adaptive_avg_pool2d(area, grid)[0, 0].numpy()
-
-
-def inside(
-    region: Region, size: Size, grid: tuple[int, int], shape: tuple[int, int] | None = None
-) -> np.ndarray:
-    """Find the patches of an image that lie in the region by half or more, bool (h, w); see `filled` for whole images.
-
-    shape: (H, W) of the image; None for the image that the region was drawn on. Raises BadInput where no
-    patch does.
-    """
-    if region.is_whole:
-        return filled(size, grid, shape or region.mask.shape)
-    counts = covered(region.share(size, shape), grid) >= HALF
-    if not counts.any():
-        raise BadInput(
-            f"The region of interest does not cover half of any patch at {size}; "
-            "draw it larger, or build at a larger size."
-        )
-    return counts
 
 
 def _free_memory(device: torch.device) -> int:

@@ -106,7 +106,7 @@ def _inside(fitted: Fitted, shape: Shape | None = None) -> np.ndarray | None:
     setup = fitted.setup
     if setup.region is None:
         return None
-    return patches.inside(setup.region, setup.settings.size, setup.grid, shape)
+    return setup.region.inside(setup.settings.size, setup.grid, shape)
 
 
 def _nearest(

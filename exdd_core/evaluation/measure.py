@@ -18,7 +18,6 @@ from exdd_core.detector import Detector
 from exdd_core.detector.anomaly_regions import RegionRules
 from exdd_core.detector.feature_cache import FeatureCache
 from exdd_core.detector.inspection import probability
-from exdd_core.detector.patches import covered
 from exdd_core.errors import BadInput
 from exdd_core.evaluation import resampling
 from exdd_core.evaluation.account import account
@@ -36,7 +35,7 @@ from exdd_core.evaluation.test_images import (
 )
 from exdd_core.measurements import Account, FiguresWithMasks, MaskCounts
 from exdd_core.progress import Progress
-from exdd_core.region import HALF
+from exdd_core.region import HALF, covered
 from exdd_core.spill import Spill, array_or_spill
 
 MAPS_IN_MEMORY = 1 << 30  # bytes of anomaly maps that are held in memory

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 ORIENTATION, PHOTOMETRIC, PLANES = 0x0112, 0x0106, 0x011C
+WIDTH, HEIGHT, BITS, COMPRESSION, FILL_ORDER = 0x0100, 0x0101, 0x0102, 0x0103, 0x010A
+PREDICTOR, COLOURS = 0x013D, 0x0140
+TILE_WIDTH, TILE_HEIGHT, TILES = 0x0142, 0x0143, 0x0144
 DNG_VERSION = 0xC612  # of the raw files of cameras
 LARGEST = 1 << 20  # bytes of EXIF data that are read
 MOST = 100_000  # pieces of a file that are looked at; a PNG file of 256 MB has some 30,000
+MOST_NUMBERS = 1 << 24  # of a tag, such as the lengths of tiles
 _NUMBERS = {1: "B", 3: "H", 4: "I", 16: "Q"}  # kinds of whole numbers in TIFF, as `struct` names them
 _START_OF_SCAN, _END, _APP1 = 0xDA, 0xD9, 0xE1
 
@@ -41,24 +45,45 @@ def orientation(stream: BinaryIO) -> int:
 
 
 def tag(stream: BinaryIO, wanted: int, lacking: int = 1) -> int:
-    """The value of a tag of one whole number in the first directory of a TIFF file, or of EXIF data; `lacking` where it
-    lacks or is damaged."""
+    """The first whole number of a tag in the first directory of a TIFF file, or of EXIF data; `lacking` where it lacks
+    or is damaged."""
+    return next(iter(tags(stream, wanted)), lacking)
+
+
+def tags(stream: BinaryIO, wanted: int) -> list[int]:
+    """All whole numbers of a tag, see `tag`; none where it lacks or is damaged."""
     try:
-        stream.seek(0)
-        head = stream.read(16)
-        order = {b"II": "<", b"MM": ">"}[head[:2]]
-        big = struct.unpack_from(f"{order}H", head, 2) == (43,)
-        (at,) = struct.unpack_from(f"{order}{'8xQ' if big else '4xI'}", head)
+        at, numbers = _place(stream, wanted)
         stream.seek(at)
-        entry = struct.Struct(f"{order}{'HHQ8s' if big else 'HHI4s'}")
-        (count,) = struct.unpack(f"{order}{'Q' if big else 'H'}", stream.read(8 if big else 2))
-        for _ in range(min(count, MOST)):
-            name, kind, _, value = entry.unpack(stream.read(entry.size))
-            if name == wanted:
-                return struct.unpack_from(f"{order}{_NUMBERS[kind]}", value)[0]
-    except (struct.error, KeyError, OSError, OverflowError, ValueError):
-        pass  # malformed tags do not make the pixels unreadable
-    return lacking
+        return list(numbers.unpack(stream.read(numbers.size)))
+    except (struct.error, KeyError, OSError, OverflowError, ValueError, MemoryError):
+        return []  # malformed tags do not make the pixels unreadable
+
+
+def with_tag(content: bytes, wanted: int, values: Sequence[int]) -> bytes:
+    """A TIFF file with other numbers for a tag that it has, as many as before and small enough for their kind."""
+    at, numbers = _place(io.BytesIO(content), wanted)
+    return content[:at] + numbers.pack(*values) + content[at + numbers.size :]
+
+
+def _place(stream: BinaryIO, wanted: int) -> tuple[int, struct.Struct]:
+    """Where the numbers of a tag begin, and how they are written. Raises `KeyError` where it lacks, and as `struct`."""
+    stream.seek(0)
+    head = stream.read(16)
+    order = {b"II": "<", b"MM": ">"}[head[:2]]
+    big = struct.unpack_from(f"{order}H", head, 2) == (43,)
+    (at,) = struct.unpack_from(f"{order}{'8xQ' if big else '4xI'}", head)
+    stream.seek(at)
+    entry, within = struct.Struct(f"{order}{'HHQ8s' if big else 'HHI4s'}"), 8 if big else 4
+    (entries,) = struct.unpack(f"{order}{'Q' if big else 'H'}", stream.read(8 if big else 2))
+    for _ in range(min(entries, MOST)):
+        name, kind, count, value = entry.unpack(stream.read(entry.size))
+        if name == wanted:
+            numbers = struct.Struct(f"{order}{min(count, MOST_NUMBERS)}{_NUMBERS[kind]}")
+            if numbers.size <= within:
+                return stream.tell() - within, numbers
+            return struct.unpack(f"{order}{'Q' if big else 'I'}", value)[0], numbers
+    raise KeyError(wanted)
 
 
 def _segments(stream: BinaryIO) -> Iterator[tuple[bytes, int]]:

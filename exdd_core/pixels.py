@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from exdd_core import file_tags, files, formats
+from exdd_core import file_tags, files, formats, tiffs
 from exdd_core.depth import HIGHEST, Depth, guess
 from exdd_core.errors import BadInput
 from exdd_core.geometry import MIN_SIDE, turned
@@ -26,7 +26,6 @@ MAX_PIXELS = 80_000_000
 MAX_SIDE = 1_000_000  # of the PNG files that OpenCV reads
 TWELVE_BIT = 4095
 SEPARATE = 2  # how TIFF calls colours that are stored one after another
-WHITE_IS_ZERO = 0
 LAB = (8, 9, 10)  # photometric interpretations that OpenCV takes for RGB
 
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # a sentence says what is wrong with a file
@@ -127,16 +126,11 @@ def values_of(source: Source, label: str) -> np.ndarray:
         )
     if meant in LAB:
         raise BadInput(f"{label} has L*a*b* colours; save it in greyscale or RGB.")
-    if kind == "PPM":
-        content += b"\n"  # OpenCV wants something after the last number
-    try:
-        stored = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        raise too_large(label) from None
-    if stored is None or stored.shape[2:] not in ((), (3,), (4,)):
-        raise damaged(label, kind)
-    require_size(stored.shape[1], stored.shape[0], label)
-    stored = _whole_numbers(_white_is_high(stored, label) if meant == WHITE_IS_ZERO else stored, label)
+    own = _decoded_here(content, label) if kind == "TIFF" else None
+    stored = own if own is not None else _decoded(content, kind, label)
+    if meant == tiffs.WHITE_IS_ZERO and own is None:
+        stored = _white_is_high(stored, label)
+    stored = _whole_numbers(stored, label)
     if kind == "TIFF" and stored.ndim == 3 and stored.dtype == np.uint16:
         _require_interleaved(content, label)
     if kind == "PPM" and stored.dtype == np.uint8 and (white := _white(content)) < 255:
@@ -149,6 +143,31 @@ def values_of(source: Source, label: str) -> np.ndarray:
     upright = turned(stored, turn)
     upright = np.ascontiguousarray(upright)
     return upright if upright.ndim == 2 else cv2.cvtColor(upright, cv2.COLOR_BGR2RGB)
+
+
+def _decoded_here(content: bytes, label: str) -> np.ndarray | None:
+    """The values of a TIFF file that OpenCV refuses or misreads; None for any other."""
+    width, height = (
+        file_tags.tag(io.BytesIO(content), tag, lacking=0) for tag in (file_tags.WIDTH, file_tags.HEIGHT)
+    )
+    if not width or not height:
+        return None
+    require_size(width, height, label)
+    return tiffs.values_of(content)
+
+
+def _decoded(content: bytes, kind: str, label: str) -> np.ndarray:
+    """The values of a file as OpenCV reads them, (H, W), or (H, W, 3 or 4) BGR."""
+    if kind == "PPM":
+        content += b"\n"  # OpenCV wants something after the last number
+    try:
+        stored = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        raise too_large(label) from None
+    if stored is None or stored.shape[2:] not in ((), (3,), (4,)):
+        raise damaged(label, kind)
+    require_size(stored.shape[1], stored.shape[0], label)
+    return stored
 
 
 def to_rgb(values: np.ndarray, depth: Depth | None) -> np.ndarray:

@@ -106,6 +106,54 @@ def test_a_tiff_in_which_zero_is_white_is_no_negative(dtype: type[np.unsignedint
         pixels.values_of(tiff(values.astype(np.uint32), photometric="miniswhite"), "x")
 
 
+@pytest.mark.parametrize("tile", [(16, 16), (48, 48), (16, 48), (144, 16)])
+@pytest.mark.parametrize("meant", ["minisblack", "miniswhite", "rgb"])
+def test_uncompressed_tiles_of_any_size_are_read_as_other_readers_do(
+    tile: tuple[int, int], meant: str
+) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (100, 130, 3), np.uint8)
+    content = tiff(values if meant == "rgb" else values[..., 0], tile=tile, photometric=meant)
+    seen = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+    np.testing.assert_array_equal(read_image(content), seen)
+    cut = content[: len(content) // 2]
+    with pytest.raises(BadInput, match="damaged or incomplete"):
+        pixels.values_of(cut, "x")
+
+
+def few_bits(
+    values: np.ndarray, bits: int, meant: int, *more: tuple[int, int, int, int], end: bytes = b""
+) -> bytes:
+    """A grey or palette TIFF file, uncompressed. values: (H, W). more: further tags; what they point to is `end`."""
+    each = (values[..., None] >> np.arange(bits - 1, -1, -1) & 1).astype(np.uint8)
+    data = np.packbits(each.reshape(len(values), -1), axis=1).tobytes()
+    height, width = values.shape
+    tags = [(256, 3, 1, width), (257, 3, 1, height), (258, 3, 1, bits), (259, 3, 1, 1), (262, 3, 1, meant)]
+    tags += [(273, 4, 1, 8 + len(end)), (277, 3, 1, 1), (278, 3, 1, height), (279, 4, 1, len(data)), *more]
+    entries = b"".join(struct.pack("<HHII", *one) for one in sorted(tags))
+    start = struct.pack("<2sHI", b"II", 42, 8 + len(end) + len(data))
+    return start + end + data + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+@pytest.mark.parametrize("meant", [0, 1, 3])
+def test_few_bits_are_scaled_to_eight_as_other_readers_do(bits: int, meant: int) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 2**bits, (20, 33))
+    palette = rng.integers(0, 256, (3, 2**bits)).astype("<u2") * 257
+    content = few_bits(values, bits, meant)
+    if meant == 3:
+        content = few_bits(values, bits, meant, (320, 3, palette.size, 8), end=palette.tobytes())
+    seen = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+    np.testing.assert_array_equal(read_image(content), seen)
+    np.testing.assert_array_equal(tifffile.imread(io.BytesIO(content)), values)
+    odd = content.replace(struct.pack("<HHII", 258, 3, 1, bits), struct.pack("<HHII", 258, 3, 1, 7))
+    with pytest.raises(BadInput, match="cannot be read"):
+        pixels.values_of(odd, "x")
+    with pytest.raises(BadInput, match="megapixels"):
+        wide = struct.pack("<HHII", 256, 4, 1, 4_000_000)
+        pixels.values_of(content.replace(struct.pack("<HHII", 256, 3, 1, 33), wide), "x")
+
+
 def test_signed_bytes_are_eight_bits() -> None:
     content = tiff((PICTURE[..., 0] // 2).astype(np.int8))
     assert not header(content).deep

@@ -50,6 +50,7 @@ PROGRAM = (
         "region.py",
         "depth.py",
         "pixels.py",
+        "tiffs.py",
     ),
     *(
         "bundle/__init__.py",

@@ -84,7 +84,7 @@ WAITING = {
     "retries": 1,
     "lost": None,
 }
-MEASURED_AFTER = ("build", "demo", "table1")  # kinds of jobs after which the newest version is measured
+MEASURED_AFTER = ("build", "demo")  # kinds of jobs after which the newest version is measured
 TWICE = "The program stopped twice while this job ran; check its log, then resume or cancel the job."
 log = logging.getLogger(__name__)
 

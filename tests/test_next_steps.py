@@ -92,6 +92,24 @@ def test_a_fresh_workspace_is_at_the_first_step(demo_workspace: Workspace) -> No
     assert next_steps(facts)[0].kind == "first"
 
 
+def test_a_measurement_that_nobody_asked_for_leaves_the_first_steps(
+    demo_workspace: Workspace, tmp_path: Path
+) -> None:
+    shutil.copytree(demo_workspace.path, tmp_path / "workspace")
+    own = Workspace.open(tmp_path / "workspace")
+    gatherer = Gatherer(own)
+
+    def measured() -> bool:
+        jobs.run_next(own)
+        facts = gatherer.facts()
+        return facts is not None and facts.worked
+
+    jobs.measure_newest(own)
+    assert not measured()
+    jobs.submit(own, "evaluate", "Measuring", {"bank": own.bank().id, "dataset": "demo"})
+    assert measured()
+
+
 def test_facts_follow_marks_joined_images_and_what_waits(demo_workspace: Workspace, tmp_path: Path) -> None:
     shutil.copytree(demo_workspace.path, tmp_path / "workspace")
     own = Workspace.open(tmp_path / "workspace")

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 MARKS = """select count(*) from decisions where undone is null and action in ('missed', 'false_alarm')
            and dataset = :dataset and created > coalesce((select max(created) from runs where bank = :bank), '')"""
 JOINED = "select detail from dataset_changes where dataset = ? and state > ?"
-WORKED = """select (select count(*) from runs) + (select count(*) from decisions where action in
+# The first version, and its measurement, which nobody has to ask for, are no work.
+WORKED = """select (select max(0, count(*) - 1) from runs) + (select count(*) from decisions where action in
             ('missed', 'false_alarm')) + (select max(0, count(*) - 1) from banks)"""
 LAST_TYPE = """select candidates.defect_type from decisions join candidates on candidates.id = decisions.candidate
                where decisions.action = 'accept' and decisions.undone is null and candidates.dataset = ?

@@ -795,6 +795,42 @@ def test_the_own_xml_of_cvat_is_named(tmp_path: Path) -> None:
     assert "annotations.xml is CVAT's own XML" in problems(look(tmp_path)[1])
 
 
+@pytest.mark.parametrize("degrees", [0, 30, 90, 360])
+def test_boxes_that_cvat_has_turned_are_drawn_turned(tmp_path: Path, degrees: float) -> None:
+    pictures(tmp_path / "coco", "0.png", "1.png")
+    row = {"image_id": 0, "segmentation": [], "bbox": [10, 8, 20, 12], "attributes": {"rotation": degrees}}
+    write(tmp_path / "coco" / "a.json", coco(["0.png", "1.png"], [row]))
+    pictures(tmp_path / "voc", "0.png", "1.png")
+    told = f"<attributes><attribute><name>rotation</name><value>{degrees}</value></attribute></attributes>"
+    write(tmp_path / "voc" / "0.xml", voc("0.png", f"<object><name>pit</name>{bndbox(*BOX)}{told}</object>"))
+    write(tmp_path / "voc" / "1.xml", voc("1.png"))
+    y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
+    turn = np.deg2rad(degrees)  # clockwise on the screen, where y grows downwards
+    along, aside = (
+        np.cos(turn) * (x - 20) + np.sin(turn) * (y - 14),
+        np.cos(turn) * (y - 14) - np.sin(turn) * (x - 20),
+    )
+    wanted = (np.abs(along) < 10) & (np.abs(aside) < 6)
+    for kind in ("coco", "voc"):
+        records, found = seen(tmp_path / kind, kind)
+        assert (mask_of(found, records["0.png"]) != wanted).mean() < (0.01 if degrees % 90 else 1e-9)
+
+
+def test_the_masks_of_cvat_need_no_other_file(tmp_path: Path) -> None:
+    pictures(tmp_path / "JPEGImages", "0.png", "1.png", "2.png")
+    for number in range(3):
+        colours = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+        colours[filled()] = (250, 50, 83) if number == 0 else 0
+        for folder in ("SegmentationClass", "SegmentationObject"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            Image.fromarray(colours).save(tmp_path / folder / f"{number}.png")
+    write(tmp_path / "labelmap.txt", "background:0,0,0::\nscratch:250,50,83::\n")
+    records, found = seen(tmp_path, "voc")
+    assert [record.label for record in found.records] == [DEFECT, NORMAL, NORMAL]
+    np.testing.assert_array_equal(mask_of(found, records["JPEGImages/0.png"]), filled())
+    assert "No annotation marks anything" not in problems(found)
+
+
 def test_a_name_that_is_null_and_a_run_of_half_a_pixel(tmp_path: Path) -> None:
     """Neither becomes the type "None", nor is the run cut to whole pixels in silence."""
     pictures(tmp_path / "images", "0.png", "1.png")

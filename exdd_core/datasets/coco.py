@@ -16,7 +16,7 @@ from exdd_core.datasets import mvtec
 from exdd_core.datasets.finder import Finder
 from exdd_core.datasets.groups import GroupRule
 from exdd_core.datasets.marks import Marks, is_wrapping
-from exdd_core.datasets.outlines import fault, stated_size, unpacked
+from exdd_core.datasets.outlines import box, fault, stated_size, unpacked
 from exdd_core.datasets.pairing import in_mask_folder
 from exdd_core.datasets.record import Outline, Reading
 from exdd_core.datasets.texts import AGAIN, COCO, json_files, read_json
@@ -78,6 +78,7 @@ class _Annotation(TypedDict, total=False):
     category_id: int | str | None
     segmentation: list[list[float]] | list[float] | _Runs
     bbox: list[float]  # left, top, width, height in pixels
+    attributes: dict[str, Any]  # of CVAT
 
 
 class _Category(TypedDict, total=False):
@@ -160,7 +161,8 @@ class _File:
             if not segmentation:
                 marks.cannot_draw(image, "has neither a segmentation nor a box", label)
             return
-        marks.add(image, Outline("box", (left, top, left + width, top + height), label, size=size))
+        sides = (left, top, left + width, top + height)
+        marks.add(image, box(sides, label, size, _turn(row.get("attributes"))))
 
     def _side(self) -> str:
         """The word for the side of all its images, from the file's name, else from a folder's; "" if there is
@@ -187,6 +189,12 @@ def _outlines(segmentation: list[list[float]] | list[float] | _Runs, label: str)
         return [Outline("runs", (height, width), label, runs)]
     parts = segmentation if isinstance(segmentation[0], list) else [segmentation]
     return [Outline("polygon", tuple(float(value) for value in part), label) for part in parts]
+
+
+def _turn(attributes: object) -> float:
+    """By how many degrees CVAT has turned a box."""
+    found = attributes.get("rotation") if isinstance(attributes, dict) else None
+    return float(found) if isinstance(found, int | float) else 0
 
 
 def _sized(outline: Outline, size: tuple[int, int] | None) -> Outline:

@@ -27,6 +27,9 @@ UNLISTED = (
     "no annotation file mentions them, so it is unknown whether they are normal; annotate them, or put "
     "normal ones into a folder named good"
 )
+NOTHING = (
+    "No annotation marks anything, so all listed images are normal; check that the file is the latest export."
+)
 # Labels of outlines that mark no defect, as words for normal do.
 NO_DEFECT = frozenset(("background", "ignore"))
 PARTS = frozenset(("images", "labels", "annotations", "jpegimages"))  # folders that layouts begin with
@@ -207,10 +210,7 @@ class Marks:
                 "mask."
             )
         if records and not any(record.label == DEFECT for record in records):
-            lines.append(
-                "No annotation marks anything, so all listed images are normal; check that the file is "
-                "the latest export."
-            )
+            lines.append(NOTHING)
         return lines + self.problems
 
 

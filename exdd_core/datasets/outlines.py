@@ -65,6 +65,20 @@ def draw(outlines: Sequence[Outline], shape: tuple[int, int], name: str) -> np.n
     return mask
 
 
+def box(sides: tuple[float, ...], label: str, size: tuple[int, int] | None, degrees: float = 0) -> Outline:
+    """A box by its left, top, right and bottom in pixels, turned clockwise around its centre as CVAT does."""
+    if not degrees % 360:
+        return Outline("box", sides, label, size=size)
+    left, top, right, bottom = sides
+    turn = np.deg2rad(degrees)
+    matrix = np.array([(np.cos(turn), np.sin(turn)), (-np.sin(turn), np.cos(turn))])
+    middle = np.array([left + right, top + bottom]) / 2
+    corners = (
+        np.array([(left, top), (right, top), (right, bottom), (left, bottom)]) - middle
+    ) @ matrix + middle
+    return Outline("polygon", tuple(corners.ravel().tolist()), label, size=size)
+
+
 def line_width(shape: tuple[int, int]) -> int:
     """The width in pixels of a line on an image of `shape` (H, W): annotations have lines without a width."""
     return max(LINE_LEAST, round(max(shape) / LINE_SHARE))

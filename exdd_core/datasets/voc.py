@@ -15,9 +15,10 @@ from dataclasses import replace
 from xml.etree.ElementTree import Element
 
 from exdd_core import files
+from exdd_core.datasets import outlines
 from exdd_core.datasets.finder import Finder
 from exdd_core.datasets.groups import GroupRule
-from exdd_core.datasets.marks import Marks, has_normal_folder, is_wrapping, most_marked, read_each
+from exdd_core.datasets.marks import NOTHING, Marks, has_normal_folder, is_wrapping, most_marked, read_each
 from exdd_core.datasets.outlines import fault, stated_size
 from exdd_core.datasets.pairing import NO_IMAGE
 from exdd_core.datasets.record import BY_MASK, DEFECT, Outline, Reading, Record
@@ -36,8 +37,12 @@ BY_OBJECT = "masks of single objects; the masks in SegmentationClass/ contain al
 
 
 def detect(tree: Tree) -> bool:
-    """Whether there are VOC files and no folder of normal images: plain folders read these files as well."""
-    return not is_wrapping(tree) and not has_normal_folder(tree) and bool(_files(tree))
+    """Whether there are VOC files, or masks without any, and no folder of normal images: plain folders read these
+    files as well."""
+    if is_wrapping(tree) or has_normal_folder(tree):
+        return False
+    folders = {squeezed(folder) for folder in tree.subfolders()}
+    return bool(_files(tree)) or {"jpegimages", "segmentationclass"} <= folders
 
 
 def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
@@ -64,7 +69,8 @@ def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
     taken = set(mask_of.values())
     left = {name: NO_IMAGE for name in masks if name not in taken}
     left |= {name: BY_OBJECT for name in by_object}
-    return replace(reading, records=records, left_out=reading.left_out | left)
+    problems = [one for one in reading.problems if one != NOTHING or not mask_of]
+    return replace(reading, records=records, left_out=reading.left_out | left, problems=problems)
 
 
 def _with_mask(record: Record, mask: str, label: str) -> Record:
@@ -139,7 +145,14 @@ def _add(found: Element, image: str, size: tuple[int, int] | None, marks: Marks)
     except ValueError:
         marks.cannot_draw(image, "has points that are not numbers", label)
         return
-    marks.add(image, Outline("box", sides, label, size=size))
+    marks.add(image, outlines.box(sides, label, size, _turn(found)))
+
+
+def _turn(found: Element) -> float:
+    """By how many degrees CVAT has turned a box."""
+    told = {one.findtext("name"): one.findtext("value") for one in found.iter("attribute")}
+    turn = _number(told.get("rotation"))
+    return turn if math.isfinite(turn) else 0
 
 
 def _corners(polygon: Element) -> tuple[float, ...]:

@@ -211,7 +211,9 @@ def test_plain_folders(tmp_path: Path) -> None:
     assert len({r.group for r in records}) == 32  # every image a part of its own
 
 
-@pytest.mark.parametrize(("good", "bad"), [("ok", "ng"), ("Normal", "BAD"), ("good", "defect")])
+@pytest.mark.parametrize(
+    ("good", "bad"), [("ok", "ng"), ("Normal", "BAD"), ("good", "defect"), ("Gutteile", "Ausschuss")]
+)
 def test_other_names_of_folders(tmp_path: Path, good: str, bad: str) -> None:
     write_image(tmp_path / good / "1.png")
     write_image(tmp_path / bad / "2.jpg")

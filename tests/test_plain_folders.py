@@ -85,6 +85,9 @@ def masks(found: Survey) -> dict[str, tuple[str, ...]]:
         "defect/7_defect_mask.png",
         "defect/mask_7.png",
         "defect/GT-7.PNG",
+        "defect/7_binary_mask.png",
+        "defect/7_lbl.png",
+        "Masken/7.png",
     ],
 )
 def test_a_mask_is_found_wherever_its_name_says_that_it_is_one(tmp_path: Path, place: str) -> None:
@@ -118,6 +121,16 @@ def test_the_darker_twin_of_another_suffix_is_a_mask(tmp_path: Path) -> None:
     _, found = look(tmp_path)
     assert masks(found) == {"defect/a.jpg": ("defect/a.png",)}
     assert labels(found) == {(NORMAL, ""): 4, (DEFECT, "defect"): 3}
+
+
+@pytest.mark.parametrize("place", ["defect/{}_mask.png", "masks/{}.png"])
+def test_names_that_differ_in_case_alone_keep_their_own_masks(tmp_path: Path, place: str) -> None:
+    lower, upper = (place.format(name) for name in ("a", "A"))
+    make(tmp_path, *goods(), "defect/a.png", "defect/A.png", lower)
+    if (tmp_path / upper).exists():
+        pytest.skip("this disk does not tell cases apart")
+    make(tmp_path, upper)
+    assert masks(look(tmp_path)[1]) == {"defect/a.png": (lower,), "defect/A.png": (upper,)}
 
 
 def test_unicode_forms_of_one_name_pair_up(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from exdd_core.formats import SUFFIXES
 # What the name of a mask has after the name of its image, or before it; a number may follow.
 _MARK = (
     r"(?:segmentation|segm?|ground[ ._-]?truth|annotations?|anno?t?"
-    r"|(?:defect|label|gt)?[ ._-]?masks?|labels?|gt)"
+    r"|(?:defect|label|gt|bin(?:ary)?)?[ ._-]?masks?|labels?|lbl|gt)"
 )
 ENDING = re.compile(rf"[ ._-]+{_MARK}(?:[ ._-]?\d+)?$")
 ALONE = re.compile(rf"{_MARK}(?:[ ._-]?\d+)?")
@@ -59,15 +59,15 @@ def plain_stem(name: str) -> str:
 def named_masks(images: Iterable[str]) -> dict[str, list[str]]:
     """Image -> its masks in the same folder, for names such as 007.png and 007_mask.png."""
     files = list(images)
-    by_key: dict[str, str] = {}
+    by_key: dict[str, list[str]] = defaultdict(list)
     for name in files:
-        by_key.setdefault(name_key(stem(name)), name)
+        by_key[name_key(stem(name))].append(name)
     found: dict[str, list[str]] = defaultdict(list)
     for name in files:
         plain = plain_stem(name)
-        image = by_key.get(plain) or by_key.get(_without_suffix(plain))
-        if plain and image:
-            found[image].append(name)
+        same = by_key.get(plain) or by_key.get(_without_suffix(plain))
+        if plain and same:
+            found[_spelt_alike(name, same)[0]].append(name)
     taken = {mask for own in found.values() for mask in own}
     alone: dict[str, list[str]] = defaultdict(list)  # folder -> files such as mask.png
     others: dict[str, list[str]] = defaultdict(list)  # folder -> files without a mark in their names
@@ -146,11 +146,16 @@ def _images_of(mask: str, by_base: Mapping[str, list[str]], numbered: bool) -> l
             places = _places(_key(image))
             if not _contradicts(wanted, places):
                 ranked[_shared([*wanted, *named], places)].append(image)
-        best = ranked[max(ranked)] if ranked else []
+        best = _spelt_alike(mask, ranked[max(ranked)]) if ranked else []
         if len(best) == 1:
             return best
         tied = tied or best
     return tied
+
+
+def _spelt_alike(mask: str, images: list[str]) -> list[str]:
+    """Those of several images whose name the name of a mask holds in the same case; all of them where none is."""
+    return [image for image in images if base(stem(image)) in base(mask)] or images
 
 
 def _key(name: str) -> str:

@@ -16,15 +16,15 @@ def _words(text: str) -> frozenset[str]:
 
 NORMAL_WORDS = _words(
     "good ok okay normal normals pass passed fine clean healthy perfect intact io gut free correct "
-    "nondefective nondefect nodefect nodefects defectfree faultfree flawless negative negatives"
+    "gutteil gutteile nondefective nondefect nodefect nodefects defectfree faultfree flawless negative negatives"
 )
 DEFECT_WORDS = _words(
     "defect defects defective bad ng nok notok notgood ko fail failed failure fault faults faulty flaw flaws "
-    "reject rejects rejected def anomaly anomalies anomalous abnormal nio schlecht nonconforming positive "
-    "positives"
+    "reject rejects rejected def anomaly anomalies anomalous abnormal nio schlecht schlechtteil schlechtteile "
+    "ausschuss nonconforming positive positives"
 )
 MASK_WORDS = _words(
-    "mask masks groundtruth groundtruths gt gts label labels annotation annotations seg segs segmentation "
+    "mask masks maske masken groundtruth groundtruths gt gts label labels annotation annotations seg segs segmentation "
     "segmentations segmentationclass labelmask groundtruthmask defectmask defectmasks"
 )
 TRAIN_WORDS = _words("train training trainset val valid validation dev")

@@ -75,6 +75,17 @@ def orientation_of(image: Image.Image) -> int:
         stream.seek(before)
 
 
+def tiff_orientation(image: Image.Image) -> int:
+    """The orientation, 1 to 8, that Pillow and OpenCV apply to an opened TIFF image."""
+    stream = image.fp  # type: ignore[attr-defined]
+    before = stream.tell()
+    try:
+        value = file_tags.tag(stream, file_tags.ORIENTATION)
+        return value if 1 <= value <= 8 else 1
+    finally:
+        stream.seek(before)
+
+
 def decode(image: Image.Image, label: str) -> Image.Image:
     """Decode the pixels of an opened image and turn them upright. Raises `BadInput` for a damaged file."""
     turn = TURNS.get(orientation_of(image))

@@ -31,6 +31,9 @@ OTHER_SUFFIXES = {
     "FITS": (".fits", ".fit"),
     RAW: (".raw", ".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".raf"),
     "Targa": (".tga",),
+    "JPEG XR": (".jxr", ".wdp"),
+    "portable float map": (".pfm",),
+    "portable arbitrary map": (".pam",),
     "SVG": (".svg",),
     "icon": (".ico",),
 }

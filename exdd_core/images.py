@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from exdd_core import mask_rules, pixels
-from exdd_core.decoding import decode, is_deep, opened, orientation_of, to_rgb
+from exdd_core.decoding import decode, is_deep, opened, orientation_of, tiff_orientation, to_rgb
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.geometry import (
@@ -39,6 +39,7 @@ __all__ = [
     "encode_jpeg",
     "encode_png",
     "exif_orientation",
+    "few_colours",
     "frame",
     "header",
     "mask_share",
@@ -68,6 +69,7 @@ MASK_LEVELS, BETWEEN, MOST_BETWEEN = 16, (48, 208), 0.25
 
 # A mask with at most this many colours, not all of them grey, marks its labels by colour.
 FEW_COLOURS = 16
+VOID, VOID_COLOUR = 255, (224, 224, 192)  # what Pascal VOC's palettes say of pixels whose class is not sure
 
 
 def read_image(source: Source, name: str | None = None, depth: Depth | None = None) -> np.ndarray:
@@ -152,7 +154,8 @@ def mask_values(source: Source, name: str | None = None) -> np.ndarray:
 
     A grey mask keeps its values. A mask that marks labels by colours has 0 on its background and 255
     elsewhere. A palette that gives several labels the same colour is ignored: the numbers of the labels are
-    the values. Transparent pixels are 0. If only the opacity varies, it is the value. Raises `BadInput`.
+    the values. Transparent pixels and those that Pascal VOC calls void are 0. If only the opacity varies, it is the
+    value. Raises `BadInput`.
     """
     label = label_of(source, name)
     with opened(source, label) as image:
@@ -178,8 +181,10 @@ def _by_palette(image: Image.Image) -> np.ndarray:
     of the labels if the palette gives several of them the same colour.
     """
     numbers = np.asarray(image)
-    used = np.flatnonzero(np.bincount(numbers.ravel()))
     palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    if len(palette) > VOID and tuple(palette[VOID]) == VOID_COLOUR:
+        numbers = np.where(numbers == VOID, 0, numbers)
+    used = np.flatnonzero(np.bincount(numbers.ravel()))
     if used[-1] >= len(palette) or len(np.unique(palette[used], axis=0)) < len(used):
         return numbers
     if (palette[used] == palette[used, :1]).all():
@@ -196,11 +201,21 @@ def _by_colour(pixels: np.ndarray) -> np.ndarray:
     brightest = pixels.max(axis=2)
     if (pixels == pixels[..., :1]).all():
         return brightest
-    codes = pixels.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
+    codes = _codes(pixels)
     colours, counts = np.unique(codes, return_counts=True)
     if len(colours) > FEW_COLOURS:
         return brightest
     return np.where(codes == (0 if colours[0] == 0 else colours[counts.argmax()]), 0, 255).astype(np.uint8)
+
+
+def few_colours(values: np.ndarray) -> bool:
+    """Whether an image, (H, W, 3), has so few colours that they may be labels."""
+    return len(np.unique(_codes(values))) <= FEW_COLOURS
+
+
+def _codes(values: np.ndarray) -> np.ndarray:
+    """A number for each colour of (H, W, 3), 0 for black."""
+    return values.astype(np.uint64) @ np.array([1 << 32, 1 << 16, 1], np.uint64)
 
 
 def require_mask(values: np.ndarray, label: str) -> None:
@@ -259,7 +274,7 @@ def exif_orientation(source: Source, name: str | None = None) -> int:
     Raises `BadInput`.
     """
     with opened(source, label_of(source, name)) as image:
-        return orientation_of(image)
+        return tiff_orientation(image) if image.format == "TIFF" else orientation_of(image)
 
 
 def thumbnail(image: np.ndarray, side: int = 192) -> np.ndarray:

@@ -26,6 +26,7 @@ MAX_PIXELS = 80_000_000
 MAX_SIDE = 1_000_000  # of the PNG files that OpenCV reads
 TWELVE_BIT = 4095
 SEPARATE = 2  # how TIFF calls colours that are stored one after another
+UNSPECIFIED = 0  # of a TIFF file: a fourth channel that is no opacity, such as infrared
 LAB = (8, 9, 10)  # photometric interpretations that OpenCV takes for RGB
 
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # a sentence says what is wrong with a file
@@ -138,7 +139,8 @@ def values_of(source: Source, label: str) -> np.ndarray:
     if kind == "PNG" and stored.ndim == 2 and (seen_through := _transparent_grey(content)) is not None:
         stored = np.where(stored == seen_through, 0, stored).astype(stored.dtype)
     if stored.ndim == 3 and stored.shape[2] == 4:
-        stored = _on_black(stored, multiplied=kind == "TIFF")
+        is_opacity = kind != "TIFF" or file_tags.tag(io.BytesIO(content), file_tags.EXTRA) != UNSPECIFIED
+        stored = _on_black(stored, multiplied=kind == "TIFF") if is_opacity else stored[..., :3]
     turn = 1 if kind == "TIFF" else file_tags.orientation(io.BytesIO(content))  # OpenCV turns TIFF itself
     upright = turned(stored, turn)
     upright = np.ascontiguousarray(upright)

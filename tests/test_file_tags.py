@@ -154,6 +154,21 @@ def test_few_bits_are_scaled_to_eight_as_other_readers_do(bits: int, meant: int)
         pixels.values_of(content.replace(struct.pack("<HHII", 256, 3, 1, 33), wide), "x")
 
 
+def test_a_fourth_channel_that_is_no_opacity_hides_nothing() -> None:
+    infrared = np.zeros((20, 30, 1), np.uint8)
+    values = np.concatenate([PICTURE, infrared], axis=2)
+    for dtype in (np.uint8, np.uint16):
+        for extra, wanted in (("unspecified", PICTURE), ("unassalpha", PICTURE * 0)):
+            found = read_values(tiff(values.astype(dtype), photometric="rgb", extrasamples=[extra]))
+            np.testing.assert_array_equal(found, wanted)
+
+
+def test_the_orientation_of_a_tiff_is_told_as_that_of_other_files() -> None:
+    told = {"photometric": "rgb", "extratags": [(ORIENTATION, 3, 1, 6, True)]}
+    assert exif_orientation(tiff(PICTURE, **told)) == 6 and exif_orientation(tiff(PICTURE)) == 1
+    assert read_image(tiff(PICTURE, **told)).shape == (30, 20, 3)
+
+
 def test_signed_bytes_are_eight_bits() -> None:
     content = tiff((PICTURE[..., 0] // 2).astype(np.int8))
     assert not header(content).deep

@@ -46,6 +46,8 @@ def test_a_damaged_image_is_still_one(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"some text")
         assert (picture_format(tmp_path / name) in FORMATS) == wanted
     assert picture_format(tmp_path / "c.heic") == "HEIC"
+    (tmp_path / "d.pfm").write_bytes(b"Pf\n4 4\n-1.0\n")
+    assert picture_format(tmp_path / "d.pfm") == "portable float map"
     (tmp_path / "empty.tif").touch()
     assert picture_format(tmp_path / "empty.tif") in FORMATS
 

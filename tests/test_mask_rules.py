@@ -99,6 +99,17 @@ def test_palettes_are_read_by_label(palette: list[int], wanted: str) -> None:
     assert np.array_equal(mask, numbers > 0), wanted
 
 
+def test_what_pascal_voc_calls_void_is_no_defect() -> None:
+    numbers = square(1)
+    numbers[:3] = 255
+    palette = [0, 0, 0, 128, 0, 0, *[0] * 759, 224, 224, 192]
+    image = Image.frombytes("P", (64, 64), numbers.tobytes())
+    image.putpalette(palette)
+    assert np.array_equal(take_mask(png(image), (64, 64)), square(1) > 0)
+    image.putpalette([*palette[:765], 0, 0, 192])  # a class of another palette
+    assert np.array_equal(take_mask(png(image), (64, 64)), numbers > 0)
+
+
 def test_a_grey_palette_is_read_by_its_greys() -> None:
     image = Image.frombytes("P", (64, 64), (1 - square(1)).tobytes())
     image.putpalette([255, 255, 255, 0, 0, 0])  # 0 is white, and white is the defect

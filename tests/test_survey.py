@@ -352,3 +352,35 @@ def test_preview_and_report_say_the_same(tmp_path: Path) -> None:
         name: value for name, value in told.items() if name != "problems"
     }
     assert set(told["problems"]) <= set(report["sentences"])
+
+
+def test_a_mask_stored_as_its_rotated_tiff_image_is_turned_with_it(tmp_path: Path) -> None:
+    make(tmp_path)
+    put(tmp_path / "defect" / "t.tif", np.rot90(surface(50, spot=True), 2), orientation=3, suffix="TIFF")
+    put(tmp_path / "masks" / "t.png", np.rot90(spot_mask(), 2))
+    _, found = look(tmp_path)
+    (record,) = (record for record in found.records if record.path == "defect/t.tif")
+    mask = found.mask_of(record)
+    assert mask is not None and np.array_equal(mask, spot_mask() > 0)
+    assert "not rotated like their images: 1 image (defect/t.tif)" in "\n".join(found.problems())
+
+
+def test_further_pages_of_a_mask_are_told(tmp_path: Path) -> None:
+    make(tmp_path)
+    pages = [Image.fromarray(spot_mask()), Image.fromarray(spot_mask(0))]
+    (tmp_path / "masks" / "000.png").unlink()
+    pages[0].save(tmp_path / "masks" / "000.tif", save_all=True, append_images=pages[1:])
+    assert (
+        "Several pages in one mask file, of which only the first is read: 1 image (masks/000.tif)"
+        in "\n".join(look(tmp_path)[1].problems())
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_picture_with_one_channel_at_its_limit_is_no_mask(tmp_path: Path, dtype: type) -> None:
+    make(tmp_path)
+    values: np.ndarray = np.dstack([surface(1)] * 3).astype(dtype)
+    values[..., 2] = 255
+    cv2.imwrite(str(tmp_path / "good" / "red.tif"), values, [cv2.IMWRITE_TIFF_COMPRESSION, 1])
+    _, found = look(tmp_path)
+    assert "good/red.tif" in {record.path for record in found.records} and not found.left_out

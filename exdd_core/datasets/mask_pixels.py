@@ -65,11 +65,19 @@ def like_a_mask(path: Path) -> bool:
         compressed = path.suffix.lower() not in (".bmp", ".dib", ".tif", ".tiff", ".pgm", ".ppm", ".pnm")
         if compressed and path.stat().st_size > DENSE * width * height + 2000:
             return False
-        values = images.mask_values(path)
+        if not _of_two_levels(images.mask_values(path)):
+            return False
+        # The brightest channel of a picture of one colour may be at its limit everywhere.
+        picture = images.read_values(path)
     except (BadInput, OSError):
         return False
-    low, high = int(values.min()), int(values.max())
-    return bool(((values == low) | (values == high)).mean() >= TWO_LEVELS)
+    channels = [picture] if picture.ndim == 2 else [picture[..., channel] for channel in range(3)]
+    return all(map(_of_two_levels, channels)) or images.few_colours(picture)
+
+
+def _of_two_levels(values: np.ndarray) -> bool:
+    """Whether nearly all values are the lowest or the highest of them."""
+    return bool(((values == values.min()) | (values == values.max())).mean() >= TWO_LEVELS)
 
 
 def rule_of(tree: Tree, records: Sequence[Record], progress: Progress) -> MaskRule:

@@ -191,7 +191,7 @@ def survey(tree: Tree, reading: Reading, choices: Choices, progress: Progress | 
         turned,
         pages,
         of_normal,
-        [*reading.problems, *of_two_depths(deep, shallow)],
+        [*reading.problems, *_of_pages_of_masks(tree, records), *of_two_depths(deep, shallow)],
     )
 
 
@@ -235,6 +235,20 @@ def _headers(
                 pages[record.path] = header.pages
         progress.advance()
     return deep, shallow, pages
+
+
+def _of_pages_of_masks(tree: Tree, records: Sequence[Record]) -> list[str]:
+    """A sentence on mask files of several pages; none where all have one."""
+    several = []
+    for name in dict.fromkeys(name for record in records for name in record.masks):
+        with suppress(BadInput):
+            if images.header(tree.path(name), name).pages > 1:
+                several.append(name)
+    if not several:
+        return []
+    return [
+        f"Several pages in one mask file, of which only the first is read: {counted(several)}; save each by itself."
+    ]
 
 
 def _depth(tree: Tree, deep: Sequence[str], chosen: Depth | None) -> tuple[Depth | None, dict[str, float]]:

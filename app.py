@@ -56,6 +56,7 @@ from pages import (
     mcp,
     programs,
     routes,
+    sessions,
     studio,
     tab,
 )
@@ -89,6 +90,7 @@ def create_app(workspace: Workspace, worker: jobs.Worker | None = None) -> gr.Bl
                 page.render(workspace)
     tab.keep_data_sets_apart(app, workspace)
     idle.rest(app._queue)
+    sessions.keep_small()
     if worker is None:  # the process that serves the pages also runs their jobs
         jobs.start_worker(workspace)
     return app

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from gradio.state_holder import StateHolder
 
+import app
 from exdd_core import jobs
 from exdd_core.workspace import Workspace, context, schema
 from pages import frame, idle
@@ -55,6 +58,18 @@ def test_gradio_still_has_what_is_set() -> None:
     from gradio.queueing import Queue
 
     assert {"sleep_when_free", "progress_update_sleep_when_free"} <= set(Queue.__init__.__code__.co_names)
+
+
+def test_an_opened_page_leaves_little_in_memory(demo_workspace: Workspace) -> None:
+    """Gradio keeps a session of each for ever, or until ten thousand more are opened."""
+    holder, worker = StateHolder(), SimpleNamespace()
+    holder.set_blocks(app.create_app(demo_workspace, worker))  # type: ignore[arg-type]
+    tracemalloc.start()
+    for number in range(100):
+        assert holder[str(number)].blocks_config.blocks
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 100 * 50_000  # bytes
 
 
 def test_many_visitors_may_look_at_once(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from exdd_core.curation import sifting
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import encode_png, read_image, read_mask
 from exdd_core.progress import Progress
-from exdd_core.studio import contact_sheet, editor, ordering
+from exdd_core.studio import batch, contact_sheet, editor, ordering
 from exdd_core.synthesis import mask_spec, masks
 from exdd_core.synthesis.compositing import with_halo
 from exdd_core.synthesis.engine import NotReady
@@ -310,6 +310,19 @@ def test_a_batch_keeps_every_image_and_counts(workspace):
     assert [c.number for c in made] == [0, 1, 2, 3] and {c.status for c in made} == {"pending"}
     again = run(workspace, replace(ORDER, count=4), "batch")
     assert again["candidates"] == result["candidates"]
+
+
+def test_a_picture_is_kept_once_and_the_others_are_counted_with_the_reason(workspace):
+    """A transplant into one mask of one image is the same with every seed; also after an interruption."""
+    donor = studio.donors(workspace)[0].id
+    order = replace(ORDER, engine="transplant", mask={"source": "real", "image": donor}, settings={}, count=4)
+    order = replace(order, sources=train(workspace)[:2])
+    for _ in range(2):
+        result = run(workspace, order, "same")
+        assert (result["ordered"], result["made"], result["failed"]) == (4, 2, 2)
+        (reason, _) = result["reasons"]
+        assert reason.endswith(batch.SAME)
+        assert candidates.numbers(workspace, "same") == {0, 1}
 
 
 def test_cancelling_keeps_what_is_finished_and_another_run_makes_the_rest(workspace):

@@ -7,20 +7,26 @@ a recipe. Knows recipes, seeds and candidates. Does not know how an engine paint
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import itertools
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
+
+import numpy as np
 
 from exdd_core import cluster
 from exdd_core.errors import BadInput, Cancelled
+from exdd_core.images import read_image
 from exdd_core.progress import Progress
 from exdd_core.studio import on_cluster
 from exdd_core.studio.ordering import engine, recipes
 from exdd_core.studio.painting import Made, noted, paint, request_of
 from exdd_core.synthesis.engine import NotReady
-from exdd_core.synthesis.orders import Order, Recipe
+from exdd_core.synthesis.orders import MOST, Order, Recipe
 from exdd_core.workspace import candidates
 from exdd_core.workspace.failures import sentence_of
 
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
 PAINTING = "Painting defects"  # the stage of a batch's progress
 TRIES, NEXT_SEED = 3, 1_000_003  # number of seeds that a painting tries, and their difference
 SENTENCES_KEPT = 5  # on failures in a batch, which are mostly the same
+SAME = "the picture is the same as another one of this order; choose different masks, images or words."
 log = logging.getLogger(__name__)
 
 
@@ -81,15 +88,34 @@ def painted(
 ) -> Iterator[tuple[Recipe, str]]:
     """Paint recipes and keep each painting as a candidate; each recipe with why it could not be painted, or "".
 
-    The caller counts them in `progress`, which has `total` steps, `done` of them before these.
+    A picture that the job has made already is kept only in a comparison. The caller counts recipes in `progress`,
+    which has `total` steps, `done` of them before these.
     """
+    earlier = candidates.listed(workspace, job=job_id) if job_id else []
+    known = {(one.source, _picture_in(one.image)) for one in earlier if one.image.is_file()}
     for recipe, made in _paint_all(workspace, left, done, total, progress):
         if isinstance(made, Exception):
             yield recipe, _reason(recipe, made)
-        else:
-            draft = bool(recipe.axes)  # the cells of a comparison
-            candidates.add(workspace, made[0], recipe, made[1], job_id, recipe.number, draft)
-            yield recipe, ""
+            continue
+        draft = bool(recipe.axes)  # the cells of a comparison
+        picture = recipe.source, _picture(made[0].image)
+        if picture in known and not draft:
+            yield recipe, _reason(recipe, BadInput(SAME))
+            continue
+        known.add(picture)
+        candidates.add(workspace, made[0], recipe, made[1], job_id, recipe.number, draft)
+        yield recipe, ""
+
+
+def _picture(image: np.ndarray) -> bytes:
+    """What tells a picture, uint8 (H, W, 3), from every other one of its size."""
+    return hashlib.sha256(image.tobytes()).digest()
+
+
+@functools.lru_cache(maxsize=MOST)
+def _picture_in(path: Path) -> bytes:
+    """That of a candidate's file, which never changes; a search asks again for each of its rounds."""
+    return _picture(read_image(path))
 
 
 def _paint_all(

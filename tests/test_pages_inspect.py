@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from exdd_core import curation
+from exdd_core import curation, jobs
 from exdd_core.banks.building import build_bank
 from exdd_core.banks.detectors import load_detector
 from exdd_core.curation import outlining
@@ -28,7 +28,7 @@ from exdd_core.review import COLUMNS
 from exdd_core.workspace import Workspace, dataset_changes, decisions
 from exdd_core.workspace.imports import import_dataset
 from exdd_core.workspace.versions import activate_bank
-from tests.browser import MOVED, SLOW, chosen, holding, opened, said, scored, serving, shoot, visiting
+from tests.browser import MOVED, SLOW, chosen, holding, opened, said, scored, serving, shoot, until, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -438,6 +438,18 @@ def test_without_a_bank_or_a_positive_bank_the_page_says_what_to_do(
         assert link.get_attribute("href") == "./banks"
         assert page.locator(".vw-view:visible").count() == 4  # the image can be looked at all the same
         shoot(page, "inspect-no-bank")
+        # No second one is asked for while a job makes the first; once that has gone, it is again.
+        job = jobs.submit(fresh, "build", "Build large", {"dataset": "demo", "size": "2048x2048"})
+        page.locator(".vw-cover", has_text="is being built; see Jobs above").wait_for(timeout=SLOW)
+        assert page.get_by_role("link", name="Build one").count() == 0
+        shoot(page, "inspect-bank-coming")
+        above = page.locator(".vw-cover").get_by_role("link", name="Jobs above")
+        assert "underline" in above.evaluate("link => getComputedStyle(link).textDecorationLine")
+        above.press("Enter")
+        page.locator(".jobs-entry", has_text="Build large").get_by_role("button", name="Cancel").click()
+        page.locator(".vw-cover", has_text="Build one in Banks").wait_for(timeout=SLOW)
+        until(page, lambda: jobs.get(fresh, job.id).state == "cancelled")
+        page.keyboard.press("Escape")
         build_bank(fresh, "demo", positives="none")
         page.reload()
         scored(page)

@@ -2,9 +2,11 @@
 // was chosen, and what stands over a pane that has no map. Knows the panes, and does not ask the server.
 
 import { drawing, find, make } from "../shared/dom.js";
+import { withLinks } from "../shared/parts.js";
 import { polygon } from "../shared/words.js";
 import { quiet } from "./parts.js";
 import { isLoading } from "./state.js";
+import { COMING } from "./words.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("./state.js").Picture} Picture */
@@ -22,7 +24,7 @@ export function layersPane({ viewer, store }, panes) {
     if (!isLoading(state)) showMaps(panes, state);
   });
   store.subscribe(["box"], (state) => showBox(panes, state));
-  store.subscribe(["cover"], (state) => showCover(panes, state));
+  store.subscribe(["cover", "coming"], (state) => showCover(panes, state));
   // The panes are seen once there is something in them: what stands above has its height then.
   store.subscribe(["pictured", "cover"], ({ pictured, cover }) => {
     if (pictured || cover) viewer.classList.add("vw-opened");
@@ -94,10 +96,10 @@ function showBox(panes, { box, picture }) {
  * @param {Pane[]} panes
  * @param {State} state
  */
-function showCover(panes, { cover, links }) {
+function showCover(panes, { cover, links, coming }) {
   panes.forEach(({ view, number }) => {
     view.querySelector(".vw-cover")?.remove();
-    const words = cover && coverOf(cover, number, links);
+    const words = cover && coverOf(cover, number, coming ? "" : links.banks);
     const isWaiting = cover?.kind === "waiting" || cover?.kind === "loading";
     const name = `vw-cover ${isWaiting ? "vw-waiting" : ""}`;
     if (words) view.append(make("div", { class: name }, words));
@@ -107,9 +109,9 @@ function showCover(panes, { cover, links }) {
 /**
  * @param {import("./state.js").Cover} cover
  * @param {number} number of the pane
- * @param {State["links"]} links
+ * @param {string} banks where one is built; "" while one is
  */
-function coverOf(cover, number, links) {
+function coverOf(cover, number, banks) {
   if (cover.kind === "failed") {
     const at = number - 1 - cover.first;
     if (at < 0) return null;
@@ -119,8 +121,9 @@ function coverOf(cover, number, links) {
   if (number === 1) return null;
   if (cover.kind === "waiting") return "Scoring…";
   if (number > 2) return quiet("Appears once a bank version is built.");
+  if (!banks) return make("span", {}, withLinks(COMING));
   return [
     make("span", {}, "No bank version yet: nothing to score with."),
-    make("a", { class: "main-button", href: links.banks }, "Build one in Banks"),
+    make("a", { class: "main-button", href: banks }, "Build one in Banks"),
   ];
 }

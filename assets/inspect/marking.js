@@ -8,7 +8,7 @@ import { askName } from "./marks.js";
 import { leaveMarking, resultOf, select, showResult, takeKnown } from "./opening.js";
 import { choosePeak } from "./point.js";
 import { scoreAgain } from "./scoring.js";
-import { CALLED, NO_BANK } from "./words.js";
+import { CALLED, COMING, NO_BANK } from "./words.js";
 import { knownName } from "../shared/who.js";
 
 /** @typedef {import("./state.js").Inspect} Inspect */
@@ -58,9 +58,9 @@ async function askRegion({ viewer, call }, name, id) {
 export const startMark = (inspect, action) =>
   inspect.attempt(async () => {
     const { store, say } = inspect;
-    const { picture, id, bank, marking } = store.get();
+    const { picture, id, bank, coming, marking } = store.get();
     if (!picture || marking) return;
-    if (!bank) return say(NO_BANK, "info");
+    if (!bank) return say(coming ? COMING : NO_BANK, "info");
     const result = await scored(inspect);
     if (!result) return;
     if (result.why_not) return say(result.why_not, "info");

@@ -6,7 +6,7 @@ import { small } from "../shared/parts.js";
 import { polygon } from "../shared/words.js";
 import { isLoading } from "./state.js";
 import { rememberName } from "../shared/who.js";
-import { CALLED, NO_BANK, when } from "./words.js";
+import { CALLED, COMING, NO_BANK, when } from "./words.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("./state.js").Mark} Mark */
@@ -45,7 +45,7 @@ export function marksPane({ viewer, store }, panes, acts) {
   });
   store.subscribe(["picture", "pictured", "result", "values"], (state) => {
     if (isLoading(state)) return;
-    const reason = state.result?.why_not || (state.bank ? "" : NO_BANK);
+    const reason = state.result?.why_not || (state.bank ? "" : state.coming ? COMING : NO_BANK);
     for (const { button, what } of buttons) {
       button.setAttribute("aria-disabled", String(Boolean(reason)));
       button.title = reason || what;

@@ -101,7 +101,7 @@ export const leaveOtherBank = (inspect) =>
 export async function enter(inspect, answer, wanted) {
   if (!answer) return;
   const { say, store } = inspect;
-  const { bank, active, stamp, threshold, types, links, need, lists, list, images, scales, seen, job } =
+  const { bank, active, stamp, coming, threshold, types, links, need, lists, list, images, scales, seen, job } =
     answer;
   say(answer.note || "", "info");
   store.patch({ need, lists });
@@ -110,7 +110,7 @@ export async function enter(inspect, answer, wanted) {
   rearrange(store, {
     ...CLOSED,
     ...(filter && FILTERS.some(({ key }) => key === filter) ? { filter } : {}),
-    ...{ bank, active, stamp, threshold, types, links, list, images, scales, seen },
+    ...{ bank, active, stamp, coming, threshold, types, links, list, images, scales, seen },
     marked: new Set(answer.marked),
     byId: new Map(images.map((image) => [image.id, image])),
     rows: new Map(Object.entries(answer.rows)),
@@ -128,9 +128,9 @@ export async function enter(inspect, answer, wanted) {
  * @param {InspectStore} store
  * @param {KnownRows & Bank} answer
  */
-export function takeKnown(store, { stamp, active, threshold, seen, rows, marked }) {
+export function takeKnown(store, { stamp, coming, active, threshold, seen, rows, marked }) {
   const known = { rows: new Map(Object.entries(rows)), marked: new Set(marked) };
-  rearrange(store, { stamp, active, threshold, seen, ...known });
+  rearrange(store, { stamp, coming, active, threshold, seen, ...known });
 }
 
 /**

@@ -57,7 +57,12 @@ import { ALL, arranged } from "./lists.js";
  *
  * The bank version that is looked with. stamp: another one where scores may differ; active: the active
  * version.
- * @typedef {{ bank: string | null, stamp: string, active: string | null, threshold: Threshold | null }} Bank
+ * @typedef {object} Bank
+ * @property {string | null} bank
+ * @property {string} stamp
+ * @property {string | null} active
+ * @property {boolean} coming whether there is none yet and a job makes the first one
+ * @property {Threshold | null} threshold
  *
  * Where the threshold of the version lies on its own scale, 1 being the one it was built with, and who chose it how.
  * @typedef {{ value: number, chosen: { said: string, who: string, created: string } | null }} Threshold
@@ -191,7 +196,7 @@ export const CLOSED = {
  * @returns {State}
  */
 export const initial = ({ opacity }, wantedBank) => ({
-  ...{ bank: null, active: null, stamp: "", threshold: null, need: null, types: [], links: { banks: "" } },
+  ...{ bank: null, active: null, stamp: "", coming: false, threshold: null, need: null, types: [], links: { banks: "" } },
   ...{ lists: [], list: "", images: [], byId: new Map(), rows: new Map(), seen: 0, marked: new Set() },
   ...{ scales: null, job: null, was: null, point: null, box: null, match: null, cover: null, marking: null },
   ...CLOSED,

@@ -37,6 +37,7 @@ export const TITLES = { patchcore: "PatchCore", exdd: "ExDD" };
 export const CALLED = { missed: "a missed defect", false_alarm: "a false alarm" };
 
 export const NO_BANK = "There is no bank version that can learn from this image; build one in Banks.";
+export const COMING = "The first bank version is being built; see Jobs above.";
 
 /** @param {number | null} value null for no finite number */
 export const fixed = (value) =>

@@ -23,12 +23,15 @@ METHODS = ("patchcore", "exdd")
 
 
 def bank_answer(review: Review, bank_state: BankState | None) -> Answer:
-    """The bank version in use. stamp: changes whenever scores may. active: the name of the active version."""
+    """The bank version in use. stamp: changes whenever scores may. active: the name of the active version. coming:
+    whether there is none yet and a job makes the first one."""
     active = review.workspace.active_bank(bank_state.version.dataset if bank_state else "")
+    coming = bank_state is None and bool(jobs.coming(review.workspace, ("build", "demo"), ()))
     return {
         "threshold": threshold_answer(review, bank_state),
         "bank": bank_state.version.name if bank_state else None,
-        "stamp": bank_state.stamp if bank_state else "",
+        "stamp": bank_state.stamp if bank_state else "coming" if coming else "",
+        "coming": coming,
         "active": active.name if active else None,
     }
 

@@ -94,7 +94,7 @@ function lineOf({ store, voice, open }, run) {
     make(
       "span",
       { class: "ev-runhead" },
-      make("b", {}, run.title),
+      make("b", { title: run.title }, run.title),
       make("span", { class: "st-quiet" }, when(run.created)),
     ),
     make(

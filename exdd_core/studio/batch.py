@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 PAINTING = "Painting defects"  # the stage of a batch's progress
 TRIES, NEXT_SEED = 3, 1_000_003  # number of seeds that a painting tries, and their difference
 SENTENCES_KEPT = 5  # on failures in a batch, which are mostly the same
-SAME = "the picture is the same as another one of this order; choose different masks, images or words."
+SAME = "the picture is the same as another one of this order; choose different masks or images."
 log = logging.getLogger(__name__)
 
 

@@ -122,6 +122,7 @@ def _looked(workspace: Workspace, asked: Look) -> Answer:
 def _chips(workspace: Workspace) -> list[Answer]:
     """What the header names, each with what else can be chosen. warning: why the two do not belong together, or ""."""
     name, bank, infos = workspace.active_name(), workspace.active_bank(), workspace.datasets()
+    called = {info.name: info.called for info in infos}
     behind = " · being updated" if bank and unfitted.count(workspace, bank.id) else ""
     strange = bool(bank and name and bank.dataset != name)
     versions = [one for one in workspace.banks(name) if not one.is_measurement][:OFFERED] if name else []
@@ -129,15 +130,17 @@ def _chips(workspace: Workspace) -> list[Answer]:
         {
             "url": "./data",
             "label": "Data set",
-            "value": name,
+            "value": called.get(name or "", name),
             "warning": "",
             "others": [{"title": info.called, "query": {"dataset": info.name}} for info in infos],
         },
         {
             "url": "./banks",
             "label": "Bank",
-            "value": f"{bank.title} · {bank.dataset}{behind}" if bank else None,
-            "warning": f"This version was built from a data set other than {name}." if strange else "",
+            "value": f"{bank.title} · {called.get(bank.dataset, bank.dataset)}{behind}" if bank else None,
+            "warning": f"This version was built from a data set other than {called.get(name or '', name)}."
+            if strange
+            else "",
             "others": [
                 {"title": f"Use {one.title}", "query": {"bank": one.name, "dataset": one.dataset}}
                 for one in versions

@@ -292,7 +292,10 @@ def sweep(page: Page, workspace: Workspace) -> None:
     longest = "Two_draws".ljust(63, "_")
     page.get_by_label("New name").fill(longest)
     page.keyboard.press("Enter")
-    page.locator(".ev-run[aria-selected=true] b", has_text=longest).wait_for()
+    listed = page.locator(".ev-run[aria-selected=true] b", has_text=longest)
+    # It ends in dots before its date, and is whole where the pointer rests.
+    assert listed.evaluate("(name) => getComputedStyle(name).overflowX") == "hidden"
+    assert listed.get_attribute("title") == longest
     named = page.locator(".ev-title", has_text=f"{longest}: demo")
     named.wait_for()
     for width in (933, 1280):

@@ -223,6 +223,7 @@ def test_a_data_set_is_renamed_exported_and_deleted(
     page.locator("#manage-keep").click()
     sentence(page, f'"lids" is now named "{LONG}".')
     page.locator("#datasets tr.selected", has_text=LONG).wait_for()
+    page.locator(f".frame-chips summary[title='{LONG}']").wait_for()
     kinds = {row.defect_type for row in filled.images("lids")} - {""}
     manage.get_by_label("New type name").fill(LONG)
     page.locator("#manage-keep").click()
@@ -243,7 +244,6 @@ def test_a_data_set_is_renamed_exported_and_deleted(
     assert taken.value.suggested_filename == f"{LONG}-coco.zip"
 
     page.set_viewport_size({"width": 933, "height": 600})  # 1400x900 at 150 %
-    page.locator(".frame-chips", has_text=LONG).wait_for()
     assert page.evaluate(APART) > 0 and page.evaluate(SIDEWAYS) <= 0
     manage.get_by_role("button", name="Delete…").click()
     manage.get_by_text("along with 1 bank version (v1)").wait_for()

@@ -52,7 +52,7 @@ export function showCompared({ page, store, call, voice }) {
     const { runs, at } = store.get();
     const others = runs.filter(({ id }) => id !== at);
     /** @type {[string, string][]} */
-    const entries = others.map((run) => [run.id, `${run.title}, ${run.dataset}, ${when(run.created)}`]);
+    const entries = others.map((run) => [run.id, `${run.title}, ${run.called}, ${when(run.created)}`]);
     fillSelect(select, [["", others.length ? "choose one" : "no other yet"], ...entries], select.value);
     select.disabled = !others.length;
   };

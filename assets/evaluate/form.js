@@ -9,7 +9,7 @@ import { KINDS } from "./words.js";
 /**
  * What pages/evaluate.py says can be measured.
  * @typedef {object} Choices
- * @property {string[]} datasets
+ * @property {[name: string, called: string][]} datasets
  * @property {string} dataset
  * @property {{ id: string, title: string }[]} banks
  * @property {string[]} fusions
@@ -86,11 +86,7 @@ export function fillForm({ page, store }, choices) {
   /** @param {string} name */
   const select = (name) => find(page, `.ev-form [name=${name}]`, HTMLSelectElement);
   const active = choices.banks.find(({ title }) => title.endsWith("active"))?.id;
-  fillSelect(
-    select("dataset"),
-    choices.datasets.map((name) => [name, name]),
-    choices.dataset,
-  );
+  fillSelect(select("dataset"), choices.datasets, choices.dataset);
   fillSelect(
     select("bank"),
     choices.banks.map(({ id, title }) => [id, title]),
@@ -100,10 +96,11 @@ export function fillForm({ page, store }, choices) {
   const fusions = choices.fusions.map((name) => [name, name.replaceAll("_", " ")]);
   fillSelect(select("fusion"), [["", "as built"], ...fusions], "");
   find(page, "[name=counts]", HTMLInputElement).value = choices.counts.join(", ");
-  const { accepted, dataset } = choices;
+  const { accepted, dataset, datasets } = choices;
+  const called = datasets.find(([name]) => name === dataset)?.[1];
   const are = accepted === 1 ? "is" : "are";
   find(page, ".ev-accepted").replaceChildren(
-    `${counted(accepted, "synthetic defect")} of ${dataset} ${are} accepted. `,
+    `${counted(accepted, "synthetic defect")} of ${called} ${are} accepted. `,
     accepted ? "" : make("a", { href: "./curate" }, "Accept some in Curate"),
   );
   showKind(page, store.get().kind);

@@ -72,7 +72,7 @@ function showFilters({ page, store }) {
   /** @type {[string, string][]} */
   const byKind = there.map((kind) => [kind, `${kinds[kind]} (${count(kind)})`]);
   /** @type {[string, string][]} */
-  const bySet = sets.map((name) => [name, name]);
+  const bySet = sets.map((name) => [name, runs.find(({ dataset }) => dataset === name)?.called || name]);
   fillSelect(select("kind"), [["", "Every kind"], ...byKind], filters.kind);
   fillSelect(select("of"), [["", "Every data set"], ...bySet], filters.of);
   fillSelect(select("sort"), SORTS, filters.sort);
@@ -81,6 +81,7 @@ function showFilters({ page, store }) {
 /** @param {Pane} pane @param {Line} run */
 function lineOf({ store, voice, open }, run) {
   const told = figuresLine(run);
+  const about = `${run.called} · ${run.how}${run.complete ? "" : " · not finished"}`;
   return make(
     "button",
     {
@@ -97,11 +98,7 @@ function lineOf({ store, voice, open }, run) {
       make("b", { title: run.title }, run.title),
       make("span", { class: "st-quiet" }, when(run.created)),
     ),
-    make(
-      "span",
-      { class: "st-quiet" },
-      `${run.dataset} · ${run.how}${run.complete ? "" : " · not finished"}`,
-    ),
+    make("span", { class: "st-quiet", title: about }, about),
     told && make("span", { class: "ev-runfigures", title: "Image AUROC, percent" }, told),
   );
 }

@@ -25,7 +25,7 @@ export function showOpened(pane, watch) {
     const { line, shown, banks } = opened;
     find(page, ".ev-making").replaceChildren();
     find(page, ".ev-called").textContent = line.title;
-    find(page, ".ev-of").textContent = `: ${line.dataset}`;
+    find(page, ".ev-of").textContent = `: ${line.called}`;
     find(page, ".ev-facts").textContent = factsOf(line, shown.result);
     showMeasurement(find(page, ".ev-measured"), shown, {
       picture: thumbnailUrl,
@@ -95,5 +95,5 @@ async function remove({ store, call, voice, open }, at) {
     store.patch({ runs: (await call("restore", { id: at })).runs });
     await open(at);
   };
-  voice.toast(`Deleted ${run?.title} of ${run?.dataset}`, undo, UNDO);
+  voice.toast(`Deleted ${run?.title} of ${run?.called}`, undo, UNDO);
 }

@@ -11,6 +11,7 @@ import { percent } from "./figures.js";
  * @property {Kind} kind
  * @property {string} title
  * @property {string} dataset
+ * @property {string} called what people call the data set
  * @property {string} how it was measured
  * @property {string} created ISO time
  * @property {number} seconds

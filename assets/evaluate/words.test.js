@@ -12,6 +12,7 @@ const line = (id, more = {}) => ({
   kind: "table1",
   title: "Table 1",
   dataset: "plates",
+  called: "plates",
   how: "test split",
   created: "2026-01-02T03:04:05+00:00",
   seconds: 90,

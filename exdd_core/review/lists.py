@@ -75,7 +75,7 @@ def every_list(workspace: Workspace) -> list[ImageList]:
         for split in ("test", "train"):
             number = image_windows.count(workspace, image_windows.Which(info.name, split))
             if number:
-                found.append(ImageList(f"{info.name}/{split}", f"{info.name} · {split}", number))
+                found.append(ImageList(f"{info.name}/{split}", f"{info.called} · {split}", number))
     uploads = _uploads(workspace)
     uploaded = len(image_files(uploads)) if uploads.is_dir() else 0
     if uploaded:

@@ -35,6 +35,12 @@ PICTURES, LEAST_PICTURES, MOST_PIXELS = 32, 5, 64_000_000
 BAND = 64  # rows of pixels whose median is computed at a time
 
 
+def called(workspace: Workspace) -> dict[str, str]:
+    """The name for people of every data set, by the one that ids and folders have."""
+    with workspace.reading() as db:
+        return dict(db.execute("select name, coalesce(called, name) from datasets").fetchall())
+
+
 def rename(workspace: Workspace, dataset: str, new: str, who: str) -> Changed:
     """Give a data set another name for people. The old one stays in ids and folders, and both are accepted."""
     new = imports.dataset_name(Path(new), new)

@@ -13,6 +13,7 @@ import gradio as gr
 
 from exdd_core import jobs
 from exdd_core.sentences import count
+from exdd_core.workspace.dataset_settings import called
 from exdd_core.workspace.versions import delete_bank, former, judging, pin_bank, rename_bank, roll_back
 from pages import answers, html
 from pages.banks.builder import Builder
@@ -129,13 +130,17 @@ class Versions:
 
         ready = bool(self.workspace.datasets())
         before, found = former(self.workspace), compare.measured(self.workspace)
-        judges = judging(self.workspace)
+        judges, names = judging(self.workspace), called(self.workspace)
         banks = self._shown(asking, every)
         rows = [
             self._asking_row(bank, held, naming)
             if bank.id == asking
             else _version_row(
-                bank, found.get(bank.id), compare.changes(self.workspace, bank.id), judges.get(bank.id, "")
+                bank,
+                found.get(bank.id),
+                compare.changes(self.workspace, bank.id),
+                names.get(judges.get(bank.id, ""), ""),
+                names.get(bank.dataset, bank.dataset),
             )
             for bank in banks
         ]
@@ -176,9 +181,8 @@ class Versions:
             return self.listed(asking=id, held=found)
         untried = found.lines[-len(found.lost) :] if found is not None and found.lost else []
         bank = self.workspace.bank(id)
-        others = (
-            [] if bank.active else [f"{bank.name} now judges {bank.dataset}, which is not open in this tab"]
-        )
+        judged = called(self.workspace).get(bank.dataset, bank.dataset)
+        others = [] if bank.active else [f"{bank.name} now judges {judged}, which is not open in this tab"]
         return refresh(id) | {self.note: answers.say("info", ". ".join([*untried, *others]))}
 
     def _rename(self, id: str, called: str, refresh: Callable[..., dict[Any, Any]]) -> dict[Any, Any]:
@@ -278,8 +282,8 @@ def _versions_html(
     return head + html.table(VERSION_COLUMNS, rows)
 
 
-def _version_row(bank: BankVersion, found: Measured | None, changes: int, judges: str) -> str:
-    """judges: the data set that this version judges, "" for none."""
+def _version_row(bank: BankVersion, found: Measured | None, changes: int, judges: str, learned: str) -> str:
+    """judges, learned: the data sets that this version judges, "" for none, and learned from, as people call them."""
     summary, settings = bank.summary, bank.settings
     tags = ' <span class="tag active">active</span>' if bank.active else ""
     judged = f' <span class="tag" title="It judges {text(judges)}">for {text(judges)}</span>'
@@ -296,7 +300,7 @@ def _version_row(bank: BankVersion, found: Measured | None, changes: int, judges
     cells = [
         f'<td class="{"whole" if bank.title == bank.name else "named"}" data-sort="{bank.number}">{version}</td>',
         f'<td class="whole" data-sort="{bank.created}" title="{took}">{made}</td>',
-        f'<td class="named">{two_lines(bank.dataset)}{under(settings["size"])}</td>',
+        f'<td class="named">{two_lines(learned)}{under(settings["size"])}</td>',
         f'<td class="number">{summary["negative_rows"]:,} · {summary["positive_rows"]:,}{under(images)}</td>',
         f'<td class="number" data-sort="{reached or 0}">{figure(reached, 2)}</td>',
         f'<td class="number">{_measured_html(found)}</td>',

@@ -6,11 +6,13 @@ Knows runs, bank versions and data sets. Does not know how anything is measured.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from exdd_core import sentences
 from exdd_core.experiments import COUNTS, short_title
 from exdd_core.workspace import candidates, runs
+from exdd_core.workspace.dataset_settings import called
 from pages.evaluate.state import KINDS, Evaluate
 from pages.html import Answer
 from pages.questions import Question
@@ -39,16 +41,20 @@ def open_page(shared: Evaluate, asked: Question) -> Answer:
     info = workspace.active_dataset()
     if info is None:
         return {"need": NO_DATASET}
+    names = called(workspace)
     accepted = candidates.count(workspace, info.name, status="accepted")
     counts = [count for count in COUNTS if count <= accepted]
     return {
         "need": None,
-        "datasets": [known.name for known in workspace.datasets()],
+        "datasets": list(names.items()),
         "dataset": info.name,
         "kinds": KINDS,
         "fusions": [fusion.name for fusion in reversed(FUSIONS.values())],
         "banks": [
-            {"id": bank.id, "title": f"{bank.title} · {bank.dataset}{' · active' if bank.active else ''}"}
+            {
+                "id": bank.id,
+                "title": f"{bank.title} · {names.get(bank.dataset, bank.dataset)}{' · active' if bank.active else ''}",
+            }
             for bank in workspace.banks()
             if not bank.is_measurement
         ],
@@ -60,17 +66,19 @@ def open_page(shared: Evaluate, asked: Question) -> Answer:
 
 
 def listed(shared: Evaluate, asked: Question) -> Answer:
-    return {"runs": [line(shared.workspace, run) for run in runs.listed(shared.workspace)]}
+    names = called(shared.workspace)
+    return {"runs": [line(shared.workspace, run, names) for run in runs.listed(shared.workspace)]}
 
 
-def line(workspace: Workspace, run: Run) -> Answer:
-    """One run for the list."""
-    methods = run.result.get("methods", {})
+def line(workspace: Workspace, run: Run, names: Mapping[str, str]) -> Answer:
+    """One run for the list. names: of data sets, by those in specs."""
+    methods, dataset = run.result.get("methods", {}), run.spec.get("dataset", "")
     return {
         "id": run.id,
         "kind": run.kind,
         "title": _title(run),
-        "dataset": run.spec.get("dataset", ""),
+        "dataset": dataset,
+        "called": names.get(dataset, dataset),
         "how": _how(run),
         "created": run.created,
         "seconds": run.seconds,

@@ -20,6 +20,7 @@ from exdd_core.experiments import (
 )
 from exdd_core.review import Review, Wanted
 from exdd_core.workspace import runs, thresholds
+from exdd_core.workspace.dataset_settings import called
 from pages.evaluate import questions
 from pages.evaluate.listing import line, listed
 from pages.evaluate.state import Evaluate
@@ -43,7 +44,7 @@ def run(shared: Evaluate, asked: One) -> Answer:
     ids = found.result.get("per_image", {}).get("id", [])
     command = f"python -m exdd_core runs rerun {found.id} --workspace {workspace.path}"
     return {
-        "line": line(workspace, found),
+        "line": line(workspace, found, called(workspace)),
         "shown": _as_inspect(shared, found, banks),
         "banks": banks,
         "rows": disagreements(found, len(ids)) if banks and ids else [],
@@ -136,7 +137,7 @@ def compare(shared: Evaluate, asked: questions.Two) -> Answer:
     ]
     changed = {short_title(name): changed_verdicts(first, second, name) for name in both}
     return {
-        "lines": [line(shared.workspace, one) for one in (first, second)],
+        "lines": [line(shared.workspace, one, called(shared.workspace)) for one in (first, second)],
         "images": other_images(first, second),
         "settings": settings,
         "figures": figures,

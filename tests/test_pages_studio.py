@@ -363,8 +363,25 @@ def test_masks_of_the_test_split_need_a_switch_that_is_recorded(
         tested.click()
         page.wait_for_timeout(300)
         preview(page)
+        made = newest(workspace)
+        # As many pictures as there are different ones; Studio and Jobs say how many and why no more.
+        page.click("[data-engine=transplant]")
+        page.locator(".st-donors [data-id$='pit/stone_03_1.png']").click()
+        page.select_option(".st-where", "this")
+        page.select_option(".st-masks", "this")
+        page.fill(".st-number", "3")
+        page.locator(".st-sum", has_text="3 candidates on this image, with this mask").wait_for()
+        page.click(".st-queue")
+        fewer = "Painted 1 of 3 candidates; 2 could not be painted"
+        message = page.locator(".st-message", has_text=fewer)
+        message.get_by_text("the same as another one of this order; choose different masks").wait_for()
+        shoot(page, "studio-fewer")
+        assert message.get_by_role("link", name="Curate").get_attribute("href") == "./curate"
+        page.click(".jobs-button")
+        page.locator(".jobs-over .jobs-text", has_text=fewer).wait_for()
+        underlined = "(link) => getComputedStyle(link).textDecorationLine"
+        assert page.locator(".jobs-text a").first.evaluate(underlined) == "underline"
     assert donor and workspace.image(donor).split == "test"
-    made = newest(workspace)
     assert made.mask_spec["from_test"] is True and made.donor == donor
 
 

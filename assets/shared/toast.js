@@ -36,13 +36,15 @@ export function toaster(page, attempt) {
   box.append(said);
 
   /** @param {string} words @param {() => unknown} [undo] @param {number} [lasting] milliseconds */
-  return (words, undo, lasting = undo ? 9000 : 4000) => {
+  return (words, undo, lasting) => {
+    const pieces = withLinks(words);
+    const hasMore = Boolean(undo) || pieces.some((piece) => typeof piece !== "string");
     const home = dialog?.open ? dialog : usual; // while a dialog is open, nothing outside it can be clicked
     const stays = !box.hidden && undo && button.isConnected && box.parentElement === home;
     if (box.parentElement !== home) home?.append(box);
     const wasHidden = box.hidden;
     box.hidden = false;
-    said.replaceChildren(...withLinks(words));
+    said.replaceChildren(...pieces);
     button.onclick = attempt(async () => {
       box.hidden = true;
       await undo?.();
@@ -51,7 +53,7 @@ export function toaster(page, attempt) {
     else if (!button.parentElement) box.append(button);
     box.style.paddingRight = undo ? "8px" : "16px";
     float(wasHidden, Boolean(stays));
-    fade(lasting);
+    fade(lasting ?? (hasMore ? 9000 : 4000)); // a link or a button is to be reached
   };
 }
 

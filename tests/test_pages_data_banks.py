@@ -126,7 +126,9 @@ def test_what_is_next_is_dismissed_a_kind_at_a_time(address: str, page: Page) ->
     strip, do, later = page.locator(".next"), page.locator(".next-do"), page.locator(".next-later")
     later.wait_for()
     height, first = strip.bounding_box(), do.get_attribute("href")
+    place = later.bounding_box()
     while later.is_visible():
+        assert later.bounding_box() == place  # whatever the step says, so that nothing else is pressed
         later.click()
     strip.get_by_text("Nothing is waiting for you.").wait_for()
     visit(page, f"{address}/banks")

@@ -55,3 +55,21 @@ test("the reasons close once somebody else has decided", async () => {
   await desk.show("a");
   assert.equal(store.get().asking, false);
 });
+
+test("the order stays as it is seen once a candidate was chosen, and follows the measures until then", async () => {
+  const queue = { items: ["c", "b", "a"].map((id) => candidate(id)), total: 3, counts: { pending: 3 } };
+  const measures = { screen: {}, late: "", problem: "", left: 0 };
+  const state = { order: ["a", "b", "c"], left: 1 }; // one is still to be measured
+  /** @param {import("../shared/store.js").Store<any>} store */
+  const ids = (store) => store.get().items.map((/** @type {any} */ { id }) => id);
+  for (const [id, order] of /** @type {[string, string[]][]} */ ([
+    ["b", ["a", "b", "c"]],
+    ["a", ["c", "b", "a"]], // the one that the page itself opened
+  ])) {
+    const { store, desk } = opened({ queue, measures }, state);
+    await desk.show(id);
+    await new Promise((done) => setTimeout(done));
+    assert.deepEqual([ids(store), store.get().reordered], [order, id === "b"]);
+    assert.equal(store.get().at, id);
+  }
+});

@@ -101,8 +101,22 @@ export const leaveOtherBank = (inspect) =>
 export async function enter(inspect, answer, wanted) {
   if (!answer) return;
   const { say, store } = inspect;
-  const { bank, active, stamp, coming, threshold, types, links, need, lists, list, images, scales, seen, job } =
-    answer;
+  const {
+    bank,
+    active,
+    stamp,
+    coming,
+    threshold,
+    types,
+    links,
+    need,
+    lists,
+    list,
+    images,
+    scales,
+    seen,
+    job,
+  } = answer;
   say(answer.note || "", "info");
   store.patch({ need, lists });
   if (isBare(store.get())) return;

@@ -196,7 +196,16 @@ export const CLOSED = {
  * @returns {State}
  */
 export const initial = ({ opacity }, wantedBank) => ({
-  ...{ bank: null, active: null, stamp: "", coming: false, threshold: null, need: null, types: [], links: { banks: "" } },
+  ...{
+    bank: null,
+    active: null,
+    stamp: "",
+    coming: false,
+    threshold: null,
+    need: null,
+    types: [],
+    links: { banks: "" },
+  },
   ...{ lists: [], list: "", images: [], byId: new Map(), rows: new Map(), seen: 0, marked: new Set() },
   ...{ scales: null, job: null, was: null, point: null, box: null, match: null, cover: null, marking: null },
   ...CLOSED,

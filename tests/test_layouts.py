@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from exdd_core.datasets import DEFECT, NORMAL, Choices, Survey, look
+from exdd_core.datasets.mvtec import POINTS
 from exdd_core.errors import BadInput
 from tests.layouts import gif, labels, left_out, mask, picture, rows
 
@@ -316,6 +317,20 @@ def test_loco_unites_the_masks_of_an_image_and_trains_on_its_validation_side(tmp
     for kind in ("logical_anomalies", "structural_anomalies"):
         assert [area(found, f"test/{kind}/{n:03d}.png") for n in range(3)] == [36, 72, 108]
     assert found.notes == ["validation/ counts as training."] and not found.left_out
+
+
+def test_of_3d_ad_the_pictures_are_read_and_the_points_named(tmp_path: Path) -> None:
+    for place in ("train/good", "validation/good", "test/good", "test/crack"):
+        for n in range(2):
+            picture(tmp_path / f"{place}/rgb/{n:03d}.png")
+            picture(tmp_path / f"{place}/xyz/{n:03d}.tiff")
+            if place == "test/crack":
+                mask(tmp_path / f"{place}/gt/{n:03d}.png")
+    name, found = look(tmp_path)
+    assert name == "mvtec"
+    assert labels(found) == {(NORMAL, ""): 6, (DEFECT, "crack"): 2}
+    assert [area(found, f"test/crack/rgb/{n:03d}.png") for n in range(2)] == [36, 36]
+    assert {left.reason for left in found.left_out} == {POINTS} and len(found.left_out) == 4
 
 
 def test_ad2_names_the_sides_whose_labels_are_not_published(tmp_path: Path) -> None:

@@ -421,6 +421,18 @@ def test_a_zip_writes_nothing_outside(workspace, source, tmp_path, path):
     assert not list(tmp_path.rglob("outside.png")) and leftovers(workspace) == []
 
 
+@pytest.mark.parametrize("path", ["good/" + "x" * 300 + ".png", "good"])
+def test_names_in_a_zip_that_no_disk_takes_are_named(workspace, source, tmp_path, path):
+    with zipfile.ZipFile(tmp_path / "odd.zip", "w") as file:
+        for name in (path, "good/a.png"):
+            file.writestr(name, next(source.rglob("*.png")).read_bytes())
+    with pytest.raises(
+        BadInput, match=r"odd\.zip contains '.*cannot be unpacked under this name .*; rename it"
+    ):
+        import_dataset(workspace, tmp_path / "odd.zip")
+    assert leftovers(workspace) == []
+
+
 def test_one_of_several_data_sets_in_a_zip_is_chosen_by_its_folder(
     workspace: Workspace, tmp_path: Path
 ) -> None:

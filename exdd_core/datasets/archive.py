@@ -5,6 +5,7 @@ Knows zip files, paths and limits of the disk. Does not know data sets.
 
 from __future__ import annotations
 
+import errno
 import shutil
 import stat
 import zipfile
@@ -21,6 +22,7 @@ MAX_TOTAL_BYTES = 64 * 2**30
 MAX_RATIO = 200  # of a whole archive; a single black mask alone may reach 1000
 RATIO_FROM = 2**30  # bytes from which the ratio is checked
 TABLES = (".csv", ".tsv", ".json", ".txt", ".xml", ".yaml", ".yml")
+OF_NAMES = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ, errno.EINVAL)
 LINK = "a link in a zip file; such links are not followed"
 TWICE = "the zip file has several files with this name; only the last one is read"
 
@@ -46,10 +48,7 @@ def unpack(source: Path, target: Path, progress: Progress, left_out: dict[str, s
                 if _is_safe(_name(folder)) and not _is_hidden(_name(folder)):
                     (target / _name(folder)).mkdir(parents=True, exist_ok=True)
             for member in members:
-                place = target / _name(member)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                with archive.open(member) as packed, place.open("wb") as file:
-                    shutil.copyfileobj(packed, file)  # zipfile reads no more than the size that was checked
+                _unpack_one(source, archive, member, target / _name(member))
                 progress.advance()
     except (zipfile.BadZipFile, EOFError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
         raise BadInput(
@@ -62,6 +61,20 @@ def unpack(source: Path, target: Path, progress: Progress, left_out: dict[str, s
             f"{source} cannot be unpacked ({error}); create it again as a plain zip file."
         ) from error
     return target
+
+
+def _unpack_one(source: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, place: Path) -> None:
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with archive.open(member) as packed, place.open("wb") as file:
+            shutil.copyfileobj(packed, file)  # zipfile reads no more than the size that was checked
+    except OSError as error:
+        if error.errno not in OF_NAMES:
+            raise
+        raise BadInput(
+            f"{source} contains {member.filename!a}, which cannot be unpacked under this name ({error.strerror}); "
+            "rename it and create the zip file again."
+        ) from None
 
 
 def _sorted_out(archive: zipfile.ZipFile) -> tuple[list[zipfile.ZipInfo], dict[str, str]]:

@@ -1,7 +1,8 @@
 """MVTec AD and data sets of its pattern: train/good, test/good, test/TYPE, and masks in ground_truth/TYPE.
 
 P. Bergmann et al., "The MVTec anomaly detection dataset", International Journal of Computer Vision, 2021;
-LOCO, with several masks for each image (ground_truth/TYPE/NNN/), and AD 2 (test_public/) by the same authors;
+LOCO, with several masks for each image (ground_truth/TYPE/NNN/), AD 2 (test_public/), and 3D-AD, of which the
+pictures (rgb/, gt/) are read, by the same authors;
 BTAD (ok, ko) by P. Mishra et al., 2021; VisA as its authors convert it. The split is kept; a validation side
 counts as training. The training side mostly has no defects, so the positive bank needs synthetic ones. The
 layout does not say which part an image shows: unless a rule groups them, every image is its own group. A folder
@@ -11,6 +12,7 @@ whose name may not be a defect type becomes a question. Knows folders and names.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from exdd_core.datasets.annotated import annotations_of
 from exdd_core.datasets.categories import choose_one
@@ -38,6 +40,7 @@ DEFAULT_SIZE = Size(256, 256)
 GROUPS = True
 ASKS = True  # `read` takes answers to the layout's questions
 PRIVATE = "their authors do not publish the labels, so it is unknown whether they are normal"
+POINTS = "they hold the coordinates of points, which are not read; the pictures lie beside them in rgb/"
 # Names of folders that are no defect type.
 NO_TYPE = frozenset(("unlabeled", "unlabelled", "unknown", "other", "misc"))
 OUTSIDE = "outside"  # the role of pictures outside of folders of a split
@@ -65,6 +68,8 @@ def read(tree: Tree, rule: GroupRule | None = None, roles: Mapping[str, str] | N
     if not _is_category(tree, ""):
         raise choose_one(tree, _categories(tree), "MVTec AD")
     answers = checked(tree, roles or {})
+    points = {name: POINTS for name in tree.images if _holds_points(tree, parent(name))}
+    tree = replace(tree, images=tuple(name for name in tree.images if name not in points))
     marked = {part for name in tree.images if in_mask_folder(name) for part in parent(name).split("/")}
     role = {name: _role(parent(name), answers, marked) for name in (*tree.images, *tree.unread)}
     tested = {name_key(base(parent(name))) for name in role if split_word(name.split("/")[0]) == "test"}
@@ -76,6 +81,7 @@ def read(tree: Tree, rule: GroupRule | None = None, roles: Mapping[str, str] | N
     left = pairs.left_out(chosen)
     left |= {mask: AS_CHOSEN for name, own in pairs.of.items() if role[name] == NONE for mask in own}
     left |= {name: AS_CHOSEN for name in images if role[name] == NONE} | {name: ASKED for name in unknown}
+    left |= points
     left |= {name: PRIVATE for name in images if role[name] == OUTSIDE and _is_private(name)}
     annotations = annotations_of(tree)
     records = in_natural_order(
@@ -135,6 +141,11 @@ def _place(mask: str, tested: set[str]) -> str:
     return (
         f"test/{mask}" if kinds and not any(map(split_word, parts)) and name_key(kinds[0]) in tested else mask
     )
+
+
+def _holds_points(tree: Tree, folder: str) -> bool:
+    """Whether a folder is that of MVTec 3D-AD's point clouds, beside one of pictures."""
+    return base(folder) == "xyz" and tree.has_folder(f"{parent(folder)}/rgb")
 
 
 def _is_private(name: str) -> bool:

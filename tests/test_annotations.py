@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import tempfile
 import time
 from contextlib import suppress
@@ -829,6 +830,26 @@ def test_the_masks_of_cvat_need_no_other_file(tmp_path: Path) -> None:
     assert [record.label for record in found.records] == [DEFECT, NORMAL, NORMAL]
     np.testing.assert_array_equal(mask_of(found, records["JPEGImages/0.png"]), filled())
     assert "No annotation marks anything" not in problems(found)
+
+
+FOREIGN = {
+    "Supervisely": ("ann/0.png.json", {"size": {"height": 48, "width": 64}, "objects": []}),
+    "VIA": ("via.json", {"0.png1": {"filename": "0.png", "size": 1, "regions": [], "file_attributes": {}}}),
+    "Labelbox": ("export.ndjson", {"data_row": {"id": "a", "external_id": "0.png"}, "projects": {}}),
+    "Datumaro": ("annotations/default.json", {"info": {}, "items": [{"id": "0", "annotations": []}]}),
+}
+
+
+@pytest.mark.parametrize("tool", FOREIGN)
+def test_annotations_of_other_tools_are_named(tmp_path: Path, tool: str) -> None:
+    name, content = FOREIGN[tool]
+    pictures(tmp_path / "images", "0.png", "1.png")
+    write(tmp_path / name, content)
+    sentence = f"{name}: annotations of {tool}, which are not read; export them as COCO JSON."
+    with pytest.raises(BadInput, match=re.escape(sentence)):
+        require_normal(look(tmp_path)[1], tmp_path)
+    pictures(tmp_path, "good/0.png", "good/1.png", "defect/2.png")
+    assert sentence in problems(look(tmp_path)[1])
 
 
 def test_a_name_that_is_null_and_a_run_of_half_a_pixel(tmp_path: Path) -> None:

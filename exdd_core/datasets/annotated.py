@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from exdd_core.datasets import labelme, voc, yolo
 from exdd_core.datasets.marks import Marks, most_marked
 from exdd_core.datasets.record import Outline
-from exdd_core.datasets.texts import read_json
+from exdd_core.datasets.texts import not_read, read_json
 from exdd_core.datasets.tree import Tree
 from exdd_core.errors import BadInput
 
@@ -42,7 +42,7 @@ def annotations_of(tree: Tree) -> Annotations:
     yolo.add_all(tree, marks, only_sure=True)
     outlines = {image: tuple(dict.fromkeys(own)) for image, own in marks.outlines.items() if own}
     problems = [*marks.all_problems(), *(f"{why}." for why in marks.left.values())]
-    problems += [*_damaged(tree, marks.used), *voc.not_read(tree)]
+    problems += [*_damaged(tree, marks.used), *voc.not_read(tree), *not_read(tree)]
     return Annotations(outlines, frozenset(marks.used), marks.all_notes(), problems)
 
 

@@ -78,7 +78,7 @@ class _Annotation(TypedDict, total=False):
     category_id: int | str | None
     segmentation: list[list[float]] | list[float] | _Runs
     bbox: list[float]  # left, top, width, height in pixels
-    attributes: dict[str, Any]  # of CVAT
+    attributes: dict[str, object]  # of CVAT
 
 
 class _Category(TypedDict, total=False):

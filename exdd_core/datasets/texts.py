@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,21 @@ import yaml
 from exdd_core import files
 from exdd_core.datasets.tree import Tree
 from exdd_core.errors import BadInput
+from exdd_core.sentences import listed
 
 MOST_BYTES = 256 * 2**20
 AGAIN = "export it again from the tool that created it"
 
 COCO, LABELME, LABEL_STUDIO = "COCO", "LabelMe", "Label Studio"
+# Tools whose annotations are named and not read -> what only their files hold.
+FOREIGN = {
+    "Supervisely": re.compile(
+        r'"(?:classTitle|geometryType|projectType)"|"size"\s*:\s*\{[^{}]*\}\s*,\s*"objects"\s*:'
+    ),
+    "VIA": re.compile(r'"(?:shape_attributes|file_attributes|_via_settings)"\s*:'),
+    "Labelbox": re.compile(r'"(?:data_row|Labeled Data|External ID)"\s*:'),
+    "Datumaro": re.compile(r'"items"\s*:\s*\[\s*\{\s*"id"\s*:.*"annotations"\s*:', re.DOTALL),
+}
 _SHAPES = re.compile(r'"shapes"\s*:\s*\[')
 _IMAGES = re.compile(r'"images"\s*:\s*\[')
 _ANNOTATIONS = re.compile(r'"(?:annotations|categories)"\s*:')
@@ -70,7 +81,8 @@ def read_lines(path: Path, name: str, keep_empty: bool = False) -> list[str]:
 
 
 def json_format(path: Path) -> str:
-    """The format of a JSON file of annotations, damaged or not: `COCO`, `LABELME`, `LABEL_STUDIO`, or ""."""
+    """The format of a JSON file of annotations, damaged or not: `COCO`, `LABELME`, `LABEL_STUDIO`, a key of `FOREIGN`,
+    or ""."""
     try:
         stat = path.stat()
     except OSError:
@@ -103,7 +115,22 @@ def _json_format(path: Path, size: int, changed: int) -> str:
     named = "coco" in path.name.lower() or "instances" in path.name.lower()
     if _IMAGES.search(text) and (named or _ANNOTATIONS.search(text)):
         return COCO
-    return LABELME if _SHAPES.search(text) else ""
+    if _SHAPES.search(text):
+        return LABELME
+    return next((tool for tool, mark in FOREIGN.items() if mark.search(text)), "")
+
+
+def not_read(tree: Tree) -> list[str]:
+    """A sentence about the JSON files of each tool whose annotations are not read."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for name in tree.files:
+        if name.lower().endswith((".json", ".ndjson")):
+            names[json_format(tree.path(name))].append(name)
+    return [
+        f"{listed(names[tool])}: annotations of {tool}, which are not read; export them as COCO JSON."
+        for tool in FOREIGN
+        if tool in names
+    ]
 
 
 def _bytes(path: Path, name: str) -> bytes:

@@ -384,3 +384,19 @@ def test_a_picture_with_one_channel_at_its_limit_is_no_mask(tmp_path: Path, dtyp
     cv2.imwrite(str(tmp_path / "good" / "red.tif"), values, [cv2.IMWRITE_TIFF_COMPRESSION, 1])
     _, found = look(tmp_path)
     assert "good/red.tif" in {record.path for record in found.records} and not found.left_out
+
+
+def test_deep_images_of_few_levels_suggest_a_window(tmp_path: Path) -> None:
+    for n in range(3):
+        put(tmp_path / "good" / f"{n}.png", surface(n).astype(np.uint16) + 30000)
+    _, found = look(tmp_path)
+    (sentence,) = (one for one in found.doubts if "of 256 levels" in one)
+    window = sentence.partition("--depth ")[2].split()[0]
+    values = np.stack([surface(n) for n in range(3)])
+    low, high = map(int, window.split("-"))
+    assert values.min() <= low - 30000 < high - 30000 <= values.max() and "differ by 1 of 256" in sentence
+    chosen = look(tmp_path, Choices(depth=Depth.parse(window)))[1]
+    assert not chosen.doubts
+    for n in range(3):
+        put(tmp_path / "good" / f"{n}.png", surface(n).astype(np.uint16) * 16)
+    assert not look(tmp_path)[1].doubts

@@ -39,6 +39,7 @@ from exdd_core.sentences import count, counted
 UNCLAIMED = "the layout has no place for them; move them into one of its folders, or out of the data set"
 UNPRINTABLE = "their names contain characters that cannot be stored, such as line breaks; rename them"
 DIFFER = "that alone may change their brightness; save all of them alike"
+FEW_LEVELS = 16  # of 256 that the values of deep images differ by: a narrower window would show more
 LIKE_A_MASK = (
     "black and white like masks, but they match no image by name; name each after its image, ending in _mask"
 )
@@ -171,7 +172,7 @@ def survey(tree: Tree, reading: Reading, choices: Choices, progress: Progress | 
     beyond = [record.path for record in records if is_clipped(tree, record)]
     notes = [f"Outlines beyond the image: clipped in {counted(beyond)}."] if beyond else []
     deep, shallow, pages = _headers(tree, records, progress)
-    depth, clipped = _depth(tree, deep, choices.depth)
+    depth, clipped, narrow = _depth(tree, deep, choices.depth)
     claimed = {name for record in records for name in (record.path, *record.masks)}
     reasons = {name: reading.left_out.get(name, UNCLAIMED) for name in tree.images if name not in claimed}
     reasons |= {name: LIKE_A_MASK for name in like_masks if name not in claimed}
@@ -191,7 +192,7 @@ def survey(tree: Tree, reading: Reading, choices: Choices, progress: Progress | 
         turned,
         pages,
         of_normal,
-        [*reading.problems, *_of_pages_of_masks(tree, records), *of_two_depths(deep, shallow)],
+        [*reading.problems, *_of_pages_of_masks(tree, records), *of_two_depths(deep, shallow), *narrow],
     )
 
 
@@ -251,8 +252,11 @@ def _of_pages_of_masks(tree: Tree, records: Sequence[Record]) -> list[str]:
     ]
 
 
-def _depth(tree: Tree, deep: Sequence[str], chosen: Depth | None) -> tuple[Depth | None, dict[str, float]]:
-    """The depth of all deep images together, and image -> share of its pixels beyond it, above 0."""
+def _depth(
+    tree: Tree, deep: Sequence[str], chosen: Depth | None
+) -> tuple[Depth | None, dict[str, float], list[str]]:
+    """The depth of all deep images together; image -> share of its pixels beyond it, above 0; and a sentence where the
+    depth is guessed and much wider than their values."""
 
     def values() -> Iterator[tuple[str, np.ndarray]]:
         for name in deep:
@@ -263,9 +267,30 @@ def _depth(tree: Tree, deep: Sequence[str], chosen: Depth | None) -> tuple[Depth
 
     depth = chosen or depths.guess(found for _, found in values())
     if depth is None:
-        return None, {}
-    shares = {name: depth.beyond(found) for name, found in values()}
-    return depth, {name: share for name, share in shares.items() if share}
+        return None, {}, []
+    shares, often = {}, np.zeros(depths.HIGHEST + 1, np.int64)
+    for name, found in values():
+        shares[name] = depth.beyond(found)
+        often += np.bincount(found.ravel(), minlength=len(often))
+    return (
+        depth,
+        {name: share for name, share in shares.items() if share},
+        [] if chosen else _narrow(depth, often),
+    )
+
+
+def _narrow(depth: Depth, often: np.ndarray) -> list[str]:
+    """A sentence where values differ by few of the levels that a depth leaves. often: pixels of each value."""
+    ends = np.searchsorted(often.cumsum(), often.sum() * np.array([OUTLIERS, 1 - OUTLIERS]))
+    low, high = map(int, ends)
+    levels = 256 * (high - low) / (depth.high - depth.low)
+    if not 0 < levels < FEW_LEVELS:
+        return []
+    return [
+        f"Values of images of more than 8 bits lie between {low} and {high}. Read with {depth.title}, they differ by "
+        f"{max(1, round(levels))} of 256 levels; to see more of them, import again with these values as the bit depth "
+        f"(--depth {low}-{high} on the command line)."
+    ]
 
 
 def of_two_depths(deep: Sequence[str], shallow: Sequence[str]) -> list[str]:

@@ -197,14 +197,35 @@ function wireDrawer(element, store, ask, look) {
     turn(true);
   });
   find(drawer, ".jobs-close").addEventListener("click", () => turn(false));
-  find(drawer, ".jobs-clear").addEventListener("click", async () => {
-    await ask({ act: "clear" });
-    drawer.focus();
-  });
+  wireClear(drawer, ask);
   element.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && store.get().open) turn(false);
     // The page below handles the same keys.
     if (event.target instanceof Node && drawer.contains(event.target)) event.stopPropagation();
+  });
+}
+
+/**
+ * A second press clears the list of jobs that have ended.
+ * @param {HTMLElement} drawer
+ * @param {(argument: { act: string }) => Promise<void>} ask
+ */
+function wireClear(drawer, ask) {
+  const button = find(drawer, ".jobs-clear");
+  const words = button.textContent;
+  const calm = () => {
+    delete button.dataset.sure;
+    button.textContent = words;
+  };
+  button.addEventListener("blur", calm);
+  button.addEventListener("click", async () => {
+    if (!button.dataset.sure) {
+      button.dataset.sure = "yes";
+      button.textContent = "Clear for good";
+      return;
+    }
+    await ask({ act: "clear" });
+    drawer.focus();
   });
 }
 

@@ -28,7 +28,7 @@ DONE = Facts(
         (None, "import", "no images yet", "./data"),
         (Facts("tiles", "tiles"), "build", 'There is no bank for "tiles" yet', "./banks"),
         (
-            replace(DONE, bank_dataset="demo"),
+            replace(DONE, bank_dataset="first", bank_called="demo"),
             "mismatch",
             'v3 was built from "demo", but the images are from "tiles"',
             "./banks",

@@ -16,6 +16,7 @@ from exdd_core.review import states
 from exdd_core.review.next_steps import Facts
 from exdd_core.review.results import StoredRow
 from exdd_core.workspace import bank_contents, image_windows
+from exdd_core.workspace.dataset_settings import called
 from exdd_core.workspace.image_windows import Which
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class Gatherer:
             return Facts(info.name, info.called)
         version = state.version
         own = next((bank.name for bank in workspace.banks(info.name) if not bank.is_measurement), "")
-        named = Facts(info.name, info.called, version.name, version.dataset, own)
+        learned = called(workspace).get(version.dataset, version.dataset)
+        named = Facts(info.name, info.called, version.name, version.dataset, own, learned)
         return named if version.dataset != info.name else self._judged(info, state, named)
 
     def _judged(self, info: DatasetInfo, state: states.BankState, named: Facts) -> Facts:

@@ -20,11 +20,11 @@ FEWEST_TYPES = 2
 class Facts:
     """What is known of a data set and of the version that judges it.
 
-    bank: name of the version, "" without one; bank_dataset: the data set that it was built from; own_bank: the newest
-    version of this data set. scored, found: known defects of the test split that are scored with the version, and those
-    above its threshold. untried: how many there are, where none was ever scored with it. rows: of the positive bank, by
-    image. looked: some image is scored; again: some since the last decision. worked: more than a first try was done
-    here. changes_most: the image that is likely to change most.
+    bank: name of the version, "" without one; bank_dataset, bank_called: the data set that it was built from, and what
+    people call it; own_bank: the newest version of this data set. scored, found: known defects of the test split that
+    are scored with the version, and those above its threshold. untried: how many there are, where none was ever scored
+    with it. rows: of the positive bank, by image. looked: some image is scored; again: some since the last decision.
+    worked: more than a first try was done here. changes_most: the image that is likely to change most.
     """
 
     dataset: str
@@ -32,6 +32,7 @@ class Facts:
     bank: str = ""
     bank_dataset: str = ""
     own_bank: str = ""
+    bank_called: str = ""
     scored: int = 0
     found: int = 0
     untried: int = 0
@@ -83,7 +84,7 @@ def _steps(facts: Facts) -> Iterator[Step]:
         return
     if facts.bank_dataset != facts.dataset:
         said = (
-            f'Bank {facts.bank} was built from "{facts.bank_dataset}", but the images are from "{facts.called}": '
+            f'Bank {facts.bank} was built from "{facts.bank_called}", but the images are from "{facts.called}": '
             "scores mean little."
         )
         do = f"Choose {facts.own_bank}" if facts.own_bank else "Build a bank for them"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from exdd_core.images import thumbnail
 from exdd_core.review import BankState, ImageList, Review, sheet
 from exdd_core.review.lists import Entry, ShownImage
 from exdd_core.workspace import image_windows
+from exdd_core.workspace.dataset_settings import called
 from pages import answers
 from pages.guard.uploads import allowed_path, uploaded
 from pages.html import Answer
@@ -90,7 +92,11 @@ def open_list(review: Review, asked: questions.OpenList) -> Answer:
             "difference_range": drawing.DIFFERENCE,
         },
         "job": active_job(review),
-        "note": " ".join(filter(None, [gone, unknown, _note(key, bank_state), *review.left_out(key)])),
+        "note": " ".join(
+            filter(
+                None, [gone, unknown, _note(key, bank_state, called(review.workspace)), *review.left_out(key)]
+            )
+        ),
     }
 
 
@@ -124,13 +130,14 @@ def _list_of(review: Review, id: str) -> tuple[str | None, str]:
         return None, f'Image "{id}" is no longer in this workspace; here is another one.'
 
 
-def _note(key: str, bank_state: BankState | None) -> str:
+def _note(key: str, bank_state: BankState | None, names: Mapping[str, str]) -> str:
     dataset = key.rpartition("/")[0]
     if bank_state is None or key.startswith("folder:") or dataset in ("", bank_state.version.dataset):
         return ""
     bank = bank_state.version
+    learned, shown = names.get(bank.dataset, bank.dataset), names.get(dataset, dataset)
     return (
-        f'Bank {bank.name} was built from the data set "{bank.dataset}", but these images are from "{dataset}", '
+        f'Bank {bank.name} was built from the data set "{learned}", but these images are from "{shown}", '
         "so scores mean little. Build or activate a bank version of this data set in Banks."
     )
 

@@ -656,6 +656,27 @@ def test_damaged_messages_are_begun_anew_and_no_job_is_lost(workspace: Workspace
     assert jobs.get(workspace, job.id).state == "failed"  # there is nothing to build from, which it found out
 
 
+def test_a_job_that_ends_while_it_is_looked_at_was_not_interrupted(
+    workspace: Workspace, kind: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at = jobs.submit(workspace, kind(lambda progress: {}), "quick", {})
+    row = {"state": "running", "pid": os.getpid(), "started": clock.now()}
+    with workspace.writing() as db:
+        table.update_job(db, looked_at.id, **row)
+
+    def ends(own: Workspace, id: str) -> bool:
+        """Look for the process just after the job ended."""
+        with own.writing() as db:
+            table.end_job(db, id, state="done", result="{}")
+        return False
+
+    monkeypatch.setattr(table, "is_alive", ends)
+    assert jobs.get(workspace, looked_at.id).state == "done"
+    with workspace.writing() as db:
+        table.update_job(db, looked_at.id, **row)
+    assert [job.state for job in jobs.listed(workspace)] == ["done"]
+
+
 def test_the_newest_version_is_measured_once_unless_somebody_cancels_that(
     demo_workspace: Workspace, tmp_path: Path
 ) -> None:

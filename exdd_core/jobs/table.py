@@ -65,10 +65,8 @@ def listed(workspace: Workspace, active: bool = False) -> list[Job]:
 
     No order follows the clock, which may be set back.
     """
-    with workspace.reading() as db:
-        rows = list(db.query("select * from jobs order by position, rowid"))
-        ends = {row["id"]: row["turn"] or 0 for row in rows}
-    found = [job_of_row(workspace, cast(JobRow, row)) for row in rows]
+    rows = _read(workspace, "select * from jobs order by position, rowid")
+    found, ends = [job for _, job in rows], {job.id: row["turn"] or 0 for row, job in rows}
     by_state = [job for job in found if job.state == "running"]
     by_state += [job for job in found if job.state == "queued"]
     if not active:
@@ -90,8 +88,23 @@ def coming(workspace: Workspace, kinds: Sequence[str], made: Iterable[str]) -> l
 
 def get(workspace: Workspace, id: str) -> Job:
     """The job of that id. Raises `BadInput` where there is none."""
-    with workspace.reading() as db:
-        return job_of_row(workspace, row_of(db, id))
+    for _, job in _read(workspace, "select * from jobs where id = ?", id):
+        return job
+    raise _unknown(id)
+
+
+def _read(workspace: Workspace, query: str, *values: str) -> list[tuple[JobRow, Job]]:
+    """Rows and their jobs, read until no further job looks interrupted: one that ended between the look at its row and
+    the look at its process does so once."""
+    dead: set[str] = set()
+    while True:
+        with workspace.reading() as db:
+            rows = [cast(JobRow, row) for row in db.query(query, list(values))]
+        found = [(row, job_of_row(workspace, row)) for row in rows]
+        now_dead = {job.id for row, job in found if job.state != row["state"]}
+        if now_dead <= dead:
+            return found
+        dead = now_dead
 
 
 def cancel(workspace: Workspace, id: str) -> Job:
@@ -239,8 +252,12 @@ def row_of(db: Database, id: str) -> JobRow:
     """The row of a job. Raises `BadInput` where there is none."""
     row = next(iter(db.query("select * from jobs where id = ?", [id])), None)
     if row is None:
-        raise BadInput(f'There is no job "{id}"; it was cleared from the list or never existed.')
+        raise _unknown(id)
     return cast(JobRow, row)
+
+
+def _unknown(id: str) -> BadInput:
+    return BadInput(f'There is no job "{id}"; it was cleared from the list or never existed.')
 
 
 def update_job(db: Database, id: str, **values: Any) -> None:

@@ -4,7 +4,7 @@ import { find, make } from "../shared/dom.js";
 import { plain, small } from "../shared/parts.js";
 import { quiet } from "./parts.js";
 import { dialogOf, sheet } from "./sheet.js";
-import { timeOf } from "./words.js";
+import { timeOf } from "../shared/words.js";
 
 /**
  * @typedef {import("./state.js").Pane} Pane

@@ -4,7 +4,8 @@ import { find, make } from "../shared/dom.js";
 import { plain } from "../shared/parts.js";
 import { counted } from "../shared/words.js";
 import { LINES } from "./state.js";
-import { addressOf, timeOf } from "./words.js";
+import { timeOf } from "../shared/words.js";
+import { addressOf } from "./words.js";
 
 /** @typedef {import("./state.js").Pane} Pane */
 /** @typedef {import("./words.js").Line} Line */

@@ -208,15 +208,6 @@ export function waitOf({ quality, late, problem }) {
 export const isLate = (name, late) =>
   Boolean(late) && (name === "effect" || (late === "all" && name === "new"));
 
-/** The time of a decision, of another day with its date. @param {string} created @param {Date} now */
-export function timeOf(created, now) {
-  const made = new Date(created);
-  /** @param {Date} date */
-  const day = (date) => date.toLocaleDateString(undefined, { day: "numeric", month: "short" });
-  const time = made.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
-  return day(made) === day(now) ? time : `${day(made)} ${time}`;
-}
-
 /**
  * The candidate that a key decides on: the one that is chosen, even while its record is on its way; null where it
  * cannot be decided on.

@@ -9,7 +9,6 @@ import {
   isLate,
   progressLine,
   recent,
-  timeOf,
   waitOf,
 } from "./words.js";
 
@@ -110,11 +109,4 @@ test("what is measured is waited for", () => {
     [true, true, false],
   );
   assert.equal(isLate("new", "effect"), false);
-});
-
-test("a decision of another day has its date", () => {
-  const now = new Date(2026, 4, 2, 12, 0);
-  const today = timeOf(new Date(2026, 4, 2, 9, 5).toISOString(), now);
-  const before = timeOf(new Date(2026, 4, 1, 9, 5).toISOString(), now);
-  assert.ok(before.endsWith(today) && before.length > today.length);
 });

@@ -3,10 +3,10 @@
 
 import { drawing, find, make } from "../shared/dom.js";
 import { small } from "../shared/parts.js";
-import { polygon } from "../shared/words.js";
+import { polygon, timeOf } from "../shared/words.js";
 import { isLoading } from "./state.js";
 import { rememberName } from "../shared/who.js";
-import { CALLED, COMING, NO_BANK, when } from "./words.js";
+import { CALLED, COMING, NO_BANK } from "./words.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("./state.js").Mark} Mark */
@@ -68,7 +68,7 @@ function outlineLines({ id, picture, bank }, { outline, undoOutline }) {
   }
   if (!by) return [];
   const undo = small("Undo", () => undoOutline(id), { title: "Undo the mask (U)" });
-  return [markLine(`Outlined by ${by.who}, ${when(by.created, new Date())}`, by.last && undo)];
+  return [markLine(`Outlined by ${by.who}, ${timeOf(by.created, new Date())}`, by.last && undo)];
 }
 
 /** @param {State} state @param {Acts} acts */
@@ -77,7 +77,7 @@ const markLines = ({ id, result }, { undo }) =>
     const words = `Marked as ${CALLED[action]}${type ? ` (${type})` : ""} by ${who}`;
     const takeBack = () => undo({ id: id || "", decision });
     const button = small("Undo", takeBack, { title: "Undo the mark (U)" });
-    return markLine(`${words}, ${when(created, new Date())}`, button);
+    return markLine(`${words}, ${timeOf(created, new Date())}`, button);
   });
 
 /** @param {string} words @param {HTMLElement | false} undo */

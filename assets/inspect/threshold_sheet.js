@@ -4,8 +4,9 @@
 import { make } from "../shared/dom.js";
 import { plain } from "../shared/parts.js";
 import { knownName, rememberName } from "../shared/who.js";
+import { timeOf } from "../shared/words.js";
 import { dotsOf, rangeOf, shareOf, tally, tallyWords, valueOf, unscoredWords } from "./cutting.js";
-import { fixed, when } from "./words.js";
+import { fixed } from "./words.js";
 
 /**
  * @typedef {import("./state.js").State} State
@@ -118,7 +119,7 @@ const effectOf = (dots, at) =>
 function historyOf(threshold) {
   if (!threshold?.chosen) return AS_BUILT;
   const { who, created, said } = threshold.chosen;
-  return `${fixed(threshold.value)} by ${who}, ${when(created, new Date())}: ${said}`;
+  return `${fixed(threshold.value)} by ${who}, ${timeOf(created, new Date())}: ${said}`;
 }
 
 /** @param {string} value @param {string} label */

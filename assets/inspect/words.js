@@ -111,17 +111,3 @@ export function scoreWords(left, all, isAgain) {
   if (isAgain) return `Score ${left} again`;
   return left === all ? `Score all ${left}` : `Score ${left} more`;
 }
-
-/** @param {Date} date */
-const day = (date) => date.toLocaleDateString(undefined, { day: "numeric", month: "short" });
-
-/**
- * When a mark was made: of another day with its date.
- * @param {string} created ISO time
- * @param {Date} now
- */
-export function when(created, now) {
-  const made = new Date(created);
-  const clock = made.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
-  return day(made) === day(now) ? clock : `${day(made)} ${clock}`;
-}

@@ -10,7 +10,6 @@ import {
   scoreOf,
   scoreWords,
   truthOf,
-  when,
 } from "./words.js";
 
 /** @param {string | null} label @param {string} [type] */
@@ -78,11 +77,4 @@ test("the button says which images are scored", () => {
   assert.equal(scoreWords(8, 8, false), "Score all 8");
   assert.equal(scoreWords(3, 8, false), "Score 3 more");
   assert.equal(scoreWords(8, 8, true), "Score 8 again");
-});
-
-test("a mark of today says when, one of another day says which", () => {
-  const now = new Date(2026, 2, 14, 18, 0);
-  const at = (/** @type {Date} */ time) => when(time.toISOString(), now);
-  assert.match(at(new Date(2026, 2, 14, 9, 5)), /^0?9:05/);
-  assert.match(at(new Date(2026, 2, 13, 9, 5)), /13.*9:05/);
 });

@@ -1,6 +1,6 @@
 // What the Jobs drawer says about jobs, and what can be done with them. Pure: knows no element and no server.
 
-import { counted } from "../shared/words.js";
+import { counted, timeOf } from "../shared/words.js";
 
 /**
  * A job as pages/frame.py tells of it.
@@ -117,10 +117,7 @@ export function uselessActs(job, jobs) {
  */
 export function stateOf(job, now) {
   if (!job.ended) return STATES[job.state];
-  const time = new Date(job.ended);
-  const clock = time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
-  if (time.toDateString() === now.toDateString()) return `${STATES[job.state]} ${clock}`;
-  return `${STATES[job.state]} ${time.toLocaleDateString([], { day: "2-digit", month: "short" })} ${clock}`;
+  return `${STATES[job.state]} ${timeOf(job.ended, now)}`;
 }
 
 /**

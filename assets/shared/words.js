@@ -9,6 +9,18 @@
 export const counted = (number, one, many = `${one}s`) =>
   `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 
+/**
+ * When something was, of another day with its date: "09:05", "13 Mar 09:05".
+ * @param {string} iso time
+ * @param {Date} now
+ */
+export function timeOf(iso, now) {
+  const made = new Date(iso);
+  const clock = made.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  if (made.toDateString() === now.toDateString()) return clock;
+  return `${made.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${clock}`;
+}
+
 /** The name of an image for people, of an id such as "tiles/good/1.png" or "file:/path/1.png#TIME". @param {string} id */
 export const imageName = (id) =>
   id

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import struct
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -26,7 +27,17 @@ MAX_PIXELS = 80_000_000
 MAX_SIDE = 1_000_000  # of the PNG files that OpenCV reads
 TWELVE_BIT = 4095
 SEPARATE = 2  # how TIFF calls colours that are stored one after another
-UNSPECIFIED = 0  # of a TIFF file: a fourth channel that is no opacity, such as infrared
+UNSPECIFIED, OPACITY = (
+    0,
+    2,
+)  # what a further channel of a TIFF file is: such as infrared, or not multiplied yet
+OF_DIFFERENCES = (
+    5,
+    8,
+    32946,
+    34925,
+    50000,
+)  # compressions of TIFF that may hold differences: LZW, Deflate and others
 LAB = (8, 9, 10)  # photometric interpretations that OpenCV takes for RGB
 
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # a sentence says what is wrong with a file
@@ -132,8 +143,8 @@ def values_of(source: Source, label: str) -> np.ndarray:
     if meant == tiffs.WHITE_IS_ZERO and own is None:
         stored = _white_is_high(stored, label)
     stored = _whole_numbers(stored, label)
-    if kind == "TIFF" and stored.ndim == 3 and stored.dtype == np.uint16:
-        _require_interleaved(content, label)
+    if kind == "TIFF":
+        _require_understood(content, label)
     if kind == "PPM" and stored.dtype == np.uint8 and (white := _white(content)) < 255:
         stored = np.rint(np.minimum(stored, white) * (255 / white)).astype(np.uint8)
     if kind == "PNG" and stored.ndim == 2 and (seen_through := _transparent_grey(content)) is not None:
@@ -217,13 +228,22 @@ def _whole_numbers(stored: np.ndarray, label: str) -> np.ndarray:
     return stored.astype(np.uint8 if stored.dtype == np.int8 else np.uint16)
 
 
-def _require_interleaved(content: bytes, label: str) -> None:
-    """Refuse a TIFF file that holds its colours one after another, which OpenCV mixes up if they have 16 bits."""
-    if file_tags.tag(io.BytesIO(content), file_tags.PLANES) == SEPARATE:
+def _require_understood(content: bytes, label: str) -> None:
+    """Refuse a TIFF file that OpenCV misreads: of 16 bits with its colours one after another, with grey and opacity, or
+    with differences where its compression has none."""
+    number = partial(file_tags.tag, io.BytesIO(content))
+    bits = file_tags.tags(io.BytesIO(content), file_tags.BITS)
+    if len(bits) > 1 and max(bits) > 8 and number(file_tags.PLANES) == SEPARATE:
         raise BadInput(
             f"{label} has 16 bits per channel and stores each colour as a plane of its own; save it with the colours "
             "of a pixel together, or as PNG."
         )
+    if number(file_tags.SAMPLES) == 2 and number(file_tags.EXTRA) == OPACITY:
+        raise BadInput(
+            f"{label} has grey values with an opacity, which TIFF files may not have here; save it as PNG."
+        )
+    if number(file_tags.PREDICTOR) != 1 and number(file_tags.COMPRESSION) not in OF_DIFFERENCES:
+        raise damaged(label, "TIFF")
 
 
 def _on_black(stored: np.ndarray, multiplied: bool) -> np.ndarray:

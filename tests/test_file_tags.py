@@ -154,6 +154,20 @@ def test_few_bits_are_scaled_to_eight_as_other_readers_do(bits: int, meant: int)
         pixels.values_of(content.replace(struct.pack("<HHII", 256, 3, 1, 33), wide), "x")
 
 
+def test_kinds_of_tiff_that_opencv_mixes_up_are_refused() -> None:
+    two = np.ascontiguousarray(np.moveaxis(PICTURE[..., :2], -1, 0))
+    planes = tiff(two.astype(np.uint16), photometric="minisblack", planarconfig="separate")
+    with pytest.raises(BadInput, match="plane of its own"):
+        read_image(planes)
+    with pytest.raises(BadInput, match="grey values with an opacity"):
+        read_image(tiff(PICTURE[..., :2], photometric="minisblack", extrasamples=["unassalpha"]))
+    with pytest.raises(BadInput, match="kind of TIFF that cannot be read"):
+        read_image(tiff(PICTURE[..., 0], compression="packbits", predictor=True))
+    for compression in ("lzw", "zlib"):
+        content = tiff(PICTURE, photometric="rgb", compression=compression, predictor=True)
+        np.testing.assert_array_equal(read_image(content), PICTURE)
+
+
 def test_a_fourth_channel_that_is_no_opacity_hides_nothing() -> None:
     infrared = np.zeros((20, 30, 1), np.uint8)
     values = np.concatenate([PICTURE, infrared], axis=2)

@@ -433,6 +433,16 @@ def test_names_in_a_zip_that_no_disk_takes_are_named(workspace, source, tmp_path
     assert leftovers(workspace) == []
 
 
+@pytest.mark.parametrize(("written", "meant"), [("prüf".encode(), "prüf"), (b"pr\x81f", "prüf")])
+def test_names_in_a_zip_are_utf_8_or_of_old_pcs(workspace, source, tmp_path, written, meant):
+    archive = pack(tmp_path / "plates.zip", source)
+    with zipfile.ZipFile(archive, "a") as file:
+        file.writestr("good/" + "Q" * len(written) + ".png", next(source.rglob("*.png")).read_bytes())
+    archive.write_bytes(archive.read_bytes().replace(b"Q" * len(written), written))
+    info = import_dataset(workspace, archive)
+    assert any(row.id.endswith(f"good/{meant}.png") for row in workspace.images(info.name))
+
+
 def test_one_of_several_data_sets_in_a_zip_is_chosen_by_its_folder(
     workspace: Workspace, tmp_path: Path
 ) -> None:

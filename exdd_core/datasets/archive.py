@@ -9,6 +9,7 @@ import errno
 import shutil
 import stat
 import zipfile
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from exdd_core import files
@@ -23,6 +24,7 @@ MAX_RATIO = 200  # of a whole archive; a single black mask alone may reach 1000
 RATIO_FROM = 2**30  # bytes from which the ratio is checked
 TABLES = (".csv", ".tsv", ".json", ".txt", ".xml", ".yaml", ".yml")
 OF_NAMES = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ, errno.EINVAL)
+UTF_8 = 0x800  # the flag of a name
 LINK = "a link in a zip file; such links are not followed"
 TWICE = "the zip file has several files with this name; only the last one is read"
 
@@ -95,8 +97,13 @@ def _sorted_out(archive: zipfile.ZipFile) -> tuple[list[zipfile.ZipInfo], dict[s
 
 
 def _name(member: zipfile.ZipInfo) -> str:
-    """The path in the archive with slashes; some Windows programs write backslashes."""
-    return member.filename.replace("\\", "/")
+    """The path in the archive with slashes; some Windows programs write backslashes. Those of macOS write UTF-8 and do
+    not say so, so that it is taken for the letters of old PCs."""
+    name = member.filename.replace("\\", "/")
+    if not member.flag_bits & UTF_8:
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return name
 
 
 def _is_hidden(name: str) -> bool:

@@ -282,6 +282,15 @@ def test_labelme_shapes(tmp_path: Path) -> None:
     assert 'labelled "normal": not counted as a defect' in told(found)
 
 
+@pytest.mark.parametrize("kind", ["rotation", "quadrilateral"])
+def test_shapes_of_x_anylabeling_are_polygons(tmp_path: Path, kind: str) -> None:
+    pictures(tmp_path, "0.png", "1.png")
+    write(tmp_path / "0.json", labelme("0.png", shape(kind, [[10, 8], [30, 8], [30, 20], [10, 20]])))
+    write(tmp_path / "1.json", labelme("1.png"))
+    records, found = seen(tmp_path, "labelme")
+    np.testing.assert_array_equal(mask_of(found, records["0.png"]), filled())
+
+
 def test_labelme_in_a_folder_of_its_own(tmp_path: Path) -> None:
     pictures(tmp_path, "images/a.png", "images/b.png")
     write(
@@ -850,6 +859,18 @@ def test_annotations_of_other_tools_are_named(tmp_path: Path, tool: str) -> None
         require_normal(look(tmp_path)[1], tmp_path)
     pictures(tmp_path, "good/0.png", "good/1.png", "defect/2.png")
     assert sentence in problems(look(tmp_path)[1])
+
+
+def test_files_that_may_hold_labels_are_named(tmp_path: Path) -> None:
+    pictures(tmp_path, "images/0.png", "images/1.png")
+    write(tmp_path / "train.csv", "ImageId,ClassId\n0.png,1\n")
+    with pytest.raises(BadInput, match=r"train\.csv: labels are not read from tables; sort the images"):
+        require_normal(look(tmp_path)[1], tmp_path)
+    pictures(tmp_path, "good/0.png", "good/1.png", "bad/2.png")
+    write(tmp_path / "bad" / "2.json", {"info": {"description": "ISAT"}, "objects": []})
+    write(tmp_path / "settings.json", {"gain": 2})
+    assert "bad/2.json: named as images and of a kind that is not read" in problems(look(tmp_path)[1])
+    assert "settings.json" not in problems(look(tmp_path)[1])
 
 
 def test_a_name_that_is_null_and_a_run_of_half_a_pixel(tmp_path: Path) -> None:

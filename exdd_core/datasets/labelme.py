@@ -99,7 +99,7 @@ def _outline(
     kind: str, points: list[tuple[float, float]], shape: Mapping[str, Any], size: tuple[int, int] | None
 ) -> Outline | None:
     flat = tuple(value for point in points for value in point)
-    if kind == "polygon":
+    if kind in ("polygon", "rotation", "quadrilateral"):  # the last two are X-AnyLabeling's
         return Outline("polygon", flat)
     if kind == "rectangle":
         return Outline("box", flat) if len(points) == 2 else Outline("polygon", flat)

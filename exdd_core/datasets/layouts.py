@@ -33,7 +33,7 @@ from exdd_core.datasets.choices import Choices
 from exdd_core.datasets.groups import GroupRule, grouped_split
 from exdd_core.datasets.record import NORMAL, Question, Reading, Record, natural_key
 from exdd_core.datasets.survey import Survey, survey
-from exdd_core.datasets.texts import not_read
+from exdd_core.datasets.texts import not_read, tables_not_read
 from exdd_core.datasets.tree import Tree, is_below
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
@@ -157,7 +157,7 @@ def _unknown(root: Path, tree: Tree, questions: Sequence[Question] = ()) -> BadI
     )
     more = f" and {len(asked) - FOLDERS_NAMED} more" if len(asked) > FOLDERS_NAMED else ""
     whole = Tree.read(root)  # with what lies beside the only folder of images
-    foreign = [*voc.not_read(whole), *not_read(whole)]
+    foreign = [*voc.not_read(whole), *not_read(whole), *tables_not_read(whole)]
     return BadInput(
         f"{root} does not have a known layout: put normal images in good/ and images with a defect in "
         "defect/, or say what its folders contain with --role FOLDER=normal, =defect, =mask or =none. "

@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import yaml
 
 from exdd_core import files
-from exdd_core.datasets.tree import Tree
+from exdd_core.datasets.tree import Tree, base, name_key, parent, stem
 from exdd_core.errors import BadInput
 from exdd_core.sentences import listed
 
@@ -126,11 +126,28 @@ def not_read(tree: Tree) -> list[str]:
     for name in tree.files:
         if name.lower().endswith((".json", ".ndjson")):
             names[json_format(tree.path(name))].append(name)
-    return [
+    told = [
         f"{listed(names[tool])}: annotations of {tool}, which are not read; export them as COCO JSON."
         for tool in FOREIGN
         if tool in names
     ]
+    pictures = {key for image in tree.images for key in (name_key(base(image)), name_key(base(stem(image))))}
+    if beside := [name for name in names[""] if name_key(base(stem(name))) in pictures]:
+        told.append(
+            f"{listed(beside)}: named as images and of a kind that is not read; if they mark defects, export them as "
+            "COCO JSON."
+        )
+    return told
+
+
+def tables_not_read(tree: Tree) -> list[str]:
+    """A sentence about tables in the folder itself, which may hold labels."""
+    tables = [name for name in tree.files if not parent(name) and name.lower().endswith((".csv", ".tsv"))]
+    return (
+        [f"{listed(tables)}: labels are not read from tables; sort the images into folders."]
+        if tables
+        else []
+    )
 
 
 def _bytes(path: Path, name: str) -> bytes:

@@ -120,7 +120,7 @@ def test_draw_preview_queue_twenty_close_the_tab_and_find_them(
         assert (
             made.status == "draft" and made.engine == "procedural" and made.prompt == "copper metal scratches"
         )
-        page.locator(".st-seen", has_text="build or activate one that was").wait_for()
+        page.locator(".st-seen", has_text="There is no bank version yet; build one").wait_for()
         shoot(page, "studio-preview", full_page=True)
         page.fill(".st-number", "20")
         page.locator(".st-queue", has_text="Queue 20").wait_for()
@@ -476,7 +476,7 @@ def test_a_comparison_is_a_grid_whose_cells_lend_their_settings(
         sentence(page, "Strength (strength) cannot be 9")
         page.fill(".st-values-strength", "0.5, 1, 2")
         page.click(".st-startsearch")
-        sentence(page, "build or activate one that was")  # a search needs a bank that measures
+        sentence(page, "There is no bank version yet; build one")  # a search needs a bank that measures
         page.locator(".st-form", has_text="3 × 2 = 6 candidates").wait_for()
         shoot(page, "studio-compare-axes")
         page.click(".st-startcompare")
@@ -757,6 +757,20 @@ def test_both_panes_zoom_together_and_the_slider_shows_the_original(
             page.keyboard.press("z")
             assert all(move.endswith("scale(1)") for move in moves())
         until(page, lambda: "scale(1)" not in moves()[0])
+        page.keyboard.press("0")
+        # A speck in a corner has 64 pixels of the image around it, and nothing outside of the image.
+        page.click(".st-clear")
+        page.locator(".st-brushrange").fill("3")
+        stroke(page, (0.985, 0.985))
+        page.locator(".st-share", has_text="px").wait_for()
+        page.keyboard.press("z")
+        until(page, lambda: "scale(1)" not in moves()[0])
+        pane, image = (page.locator(one).first.bounding_box() for one in ("[data-pane=mask]", ".st-base"))
+        assert pane and image and image["x"] <= pane["x"] + 1 and image["y"] <= pane["y"] + 1
+        assert image["x"] + image["width"] >= pane["x"] + pane["width"] - 2
+        assert image["y"] + image["height"] >= pane["y"] + pane["height"] - 2
+        assert min(pane["width"], pane["height"]) * 256 / image["width"] >= 63
+        shoot(page, "studio-corner")
         page.keyboard.press("0")
         split, view = page.locator(".st-split"), page.locator("[data-pane=result]").bounding_box()
         assert view

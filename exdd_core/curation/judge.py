@@ -70,8 +70,8 @@ def _advised(advice: Advice, of: int, idle: bool) -> str:
 
 def require_bank(workspace: Workspace, dataset: str) -> BankVersion:
     """The active bank version. Raises BadInput where there is none, or where it is of another data set."""
-    version = workspace.active_bank()
-    if version is None or version.dataset != dataset:
+    version = workspace.bank()
+    if version.dataset != dataset:
         raise BadInput(
             f'The active bank version was not built from "{dataset}"; build or activate one that was.'
         )

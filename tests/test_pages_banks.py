@@ -26,6 +26,7 @@ from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace, candidates, decisions, thresholds
 from exdd_core.workspace.thresholds import Choice
 from exdd_core.workspace.versions import roll_back
+from pages.banks.verdicts import of_images
 from pages.html import inspect_url
 from tests import plates, tiny_umap
 from tests.browser import COVERED, SLOW, serving, shoot, visit
@@ -305,6 +306,11 @@ def test_a_version_behind_what_was_decided_is_brought_in_line(
         ):
             answer: Any = page.request.get(f"{address}patch?{asked}")
             assert answer.status == 404 and words in answer.text()
+
+
+def test_images_that_are_judged_differently_are_counted_as_they_are_many() -> None:
+    assert [of_images(1, None), of_images(2, None)] == ["1 image", "2 images"]
+    assert [of_images(1, 1), of_images(1, 1200)] == ["1 of 1 test image", "1 of 1,200 test images"]
 
 
 def test_what_got_worse_and_which_verdicts_differ_is_whole_in_small_windows(

@@ -144,8 +144,7 @@ def _list_html(
     pair = f"{text(first.name)} and {text(second.name)}"
     some = ", of those that both have scored" if any(missing) else ""
     if found:
-        of = "" if some else f" of {total:,} test"
-        words = f"{pair} judge {len(found):,}{of} {'image' if total == 1 else 'images'} differently{some}."
+        words = f"{pair} judge {of_images(len(found), None if some else total)} differently{some}."
     elif max(missing) == total:
         words = "Images that they judge differently are listed once both have scored the test images."
     else:
@@ -156,6 +155,11 @@ def _list_html(
     listed = f'<ul class="changed">{lines}{more}</ul>' if found else ""
     buttons = f'<p class="actions">{scored}</p>' if scored else ""
     return f'<p class="only-head">{words}</p>{listed}{buttons}'
+
+
+def of_images(found: int, total: int | None) -> str:
+    """Some of all test images; total: None where not all count."""
+    return count(found, "image") if total is None else f"{found:,} of {count(total, 'test image')}"
 
 
 def _line_html(one: Differing, versions: tuple[BankVersion, BankVersion]) -> str:

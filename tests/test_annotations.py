@@ -873,6 +873,40 @@ def test_files_that_may_hold_labels_are_named(tmp_path: Path) -> None:
     assert "settings.json" not in problems(look(tmp_path)[1])
 
 
+def test_labels_that_may_be_of_normal_parts_are_named(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"{n}.png" for n in range(5)))
+    rows = [{"image_id": n, "category_id": n, "bbox": [10, 8, 20, 12]} for n in range(4)]
+    labels = ("Good Weld", "bad weld", "fine crack", "not ok, bad")
+    categories = [{"id": n, "name": label} for n, label in enumerate(labels)]
+    write(tmp_path / "a.json", coco([f"{n}.png" for n in range(5)], rows) | {"categories": categories})
+    records, found = seen(tmp_path, "coco")
+    assert [record.label for record in found.records] == [*[DEFECT] * 4, NORMAL]
+    said = [line for line in found.to_report()["problems"] if "name the label good" in line]
+    assert said == [
+        '1 outline is labelled "Good Weld": counted as a defect; if it is none, name the label good.'
+    ]
+
+
+def test_images_of_cvat_lie_in_the_folder_of_their_side(tmp_path: Path) -> None:
+    for side, place in (("train", BOX), ("val", (40, 30, 50, 40))):
+        pictures(tmp_path, f"images/{side}/0.png", f"images/{side}/1.png")
+        left, top, right, bottom = place
+        row = {"image_id": 0, "bbox": [left, top, right - left, bottom - top]}
+        write(tmp_path / f"annotations/instances_{side}.json", coco(["0.png", "1.png"], [row]))
+    records, found = seen(tmp_path, "coco")
+    np.testing.assert_array_equal(mask_of(found, records["images/train/0.png"]), filled())
+    np.testing.assert_array_equal(mask_of(found, records["images/val/0.png"]), filled(40, 30, 50, 40))
+    assert [record.label for record in found.records] == [DEFECT, NORMAL] * 2
+
+
+def test_a_panoptic_file_is_refused(tmp_path: Path) -> None:
+    pictures(tmp_path, "0.png", "1.png")
+    rows = [{"image_id": n, "segments_info": []} for n in range(2)]
+    write(tmp_path / "a.json", coco(["0.png", "1.png"], rows))
+    with pytest.raises(BadInput, match=r"a\.json is a panoptic COCO file, which is not read"):
+        look(tmp_path)
+
+
 def test_a_name_that_is_null_and_a_run_of_half_a_pixel(tmp_path: Path) -> None:
     """Neither becomes the type "None", nor is the run cut to whole pixels in silence."""
     pictures(tmp_path / "images", "0.png", "1.png")

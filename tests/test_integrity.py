@@ -66,6 +66,17 @@ def test_a_part_on_both_sides_of_the_split_is_named(tmp_path: Path) -> None:
     assert integrity.HEALTHY not in report["sentences"]
 
 
+def test_a_picture_of_both_labels_is_named(tmp_path: Path) -> None:
+    for n in range(4):
+        (tmp_path / f"{n}.png").write_bytes(encode_png(surface(n)))
+    (tmp_path / "again.bmp").write_bytes(cv2.imencode(".bmp", surface(1))[1].tobytes())
+    report = integrity.check(tmp_path, [*(normal(f"{n}.png") for n in range(4)), defect("again.bmp", None)])
+    assert report["of_both_labels"] == ["1.png and again.bmp"] and not report["healthy"]
+    assert any(
+        "labelled normal and defective: 1 pair (1.png and again" in line for line in report["sentences"]
+    )
+
+
 def test_everything_that_is_wrong_is_named(tmp_path: Path) -> None:
     for n in range(5):
         (tmp_path / f"{n}.png").write_bytes(encode_png(surface(n)))

@@ -94,6 +94,10 @@ class _File:
         content = read_json(tree.path(name), name)
         self.images: list[_Image] = self._table(content, "images")
         self.annotations: list[_Annotation] = self._table(content, "annotations")
+        if any("segments_info" in row for row in self.annotations):
+            raise BadInput(
+                f"{name} is a panoptic COCO file, which is not read; export instances, with polygons or run lengths."
+            )
         has_categories = bool(content.get("categories"))
         categories: list[_Category] = self._table(content, "categories") if has_categories else []
         self.labels: dict[str, str] = {}
@@ -114,7 +118,10 @@ class _File:
                 raise BadInput(f"{self.name} lists an image without an id or a file_name; {AGAIN}.")
             if ids.setdefault(id, wanted) != wanted:
                 raise BadInput(f"{self.name} assigns the same id {id} to {ids[id]} and {wanted}; {AGAIN}.")
-            image = finder.find(wanted, parent(self.name), often[base(wanted.replace("\\", "/"))] == 1)
+            alone, side = often[base(wanted.replace("\\", "/"))] == 1, self._side().strip("/")
+            image = finder.find(wanted, parent(self.name), alone)
+            if image is None and side:  # CVAT keeps images of train.json in images/train/
+                image = finder.find(f"{side}/{wanted}", parent(self.name), anywhere=False)
             if image is None:
                 marks.missing(self.name, wanted)
                 continue

@@ -6,6 +6,7 @@ report.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,6 +63,7 @@ def check(
         "grey": seen.looks.grey(),
         "near_duplicates": near_duplicates(seen.hashed, np.array(seen.hashes, dtype=bool).reshape(-1, BITS)),
         "torn": _torn(records),
+        "of_both_labels": seen.of_both_labels(),
         "healthy": True,
         "sentences": [],
     }
@@ -86,6 +88,9 @@ class _Seen:
     sizes: list[tuple[int, int]] = field(default_factory=list)  # (width, height)
     hashed: list[Record] = field(default_factory=list)
     hashes: list[np.ndarray] = field(default_factory=list)  # of `hashed`: bool (BITS,) each
+    labelled: dict[bytes, dict[str, str]] = field(
+        default_factory=dict
+    )  # digest of pixels -> label -> an image
     masks: MaskFaults = field(
         default_factory=lambda: MaskFaults(
             empty=[],
@@ -106,11 +111,17 @@ class _Seen:
             self.sizes.append((image.shape[1], image.shape[0]))
             self.hashes.append(hash_of(image))
             self.hashed.append(record)
+            pixels = hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).digest()
+            self.labelled.setdefault(pixels, {}).setdefault(record.label, record.path)
         except BadInput as error:
             self.unreadable.append({"path": record.path, "reason": str(error)})
         mask = self._checked_mask(record, image) if record.label == DEFECT else None
         if image is not None:
             self.looks.add(record, image, mask)
+
+    def of_both_labels(self) -> list[str]:
+        """Pairs of images with the same pixels of which one is normal and one is a defect."""
+        return [f"{own[NORMAL]} and {own[DEFECT]}" for own in self.labelled.values() if len(own) > 1]
 
     def mask_faults(self) -> MaskFaults:
         self.masks["small"] = self.looks.small

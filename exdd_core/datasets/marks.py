@@ -27,6 +27,9 @@ UNLISTED = (
     "no annotation file mentions them, so it is unknown whether they are normal; annotate them, or put "
     "normal ones into a folder named good"
 )
+MAYBE_NORMAL = frozenset(
+    ("good", "ok", "okay", "normal", "healthy", "intact", "perfect")
+)  # within other labels
 NOTHING = (
     "No annotation marks anything, so all listed images are normal; check that the file is the latest export."
 )
@@ -60,6 +63,7 @@ class Marks:
         self._faults: dict[str, list[str]] = defaultdict(list)
         self._unsure: dict[str, str] = {}
         self._no_defect: Counter[str] = Counter()
+        self._maybe_normal: Counter[str] = Counter()
         # Annotation file -> images that do not exist.
         self._missing: dict[str, list[str]] = defaultdict(list)
 
@@ -84,6 +88,9 @@ class Marks:
             self.cannot_draw(image, why, outline.label)
         else:
             self.outlines[image].append(outline)
+            words = re.split(r"[^a-z]+", outline.label.lower())
+            if MAYBE_NORMAL & set(words) and not any(label_word(word) == DEFECT for word in words):
+                self._maybe_normal[outline.label] += 1
 
     def cannot_draw(self, image: str, why: str, label: str = "") -> None:
         """Note an annotation that cannot become a mask. why: a verb and its object."""
@@ -194,6 +201,11 @@ class Marks:
         for why, images in self._faults.items():
             lines.append(
                 f"{_regions(images)} cannot be drawn: each {why}; the images still count as defects."
+            )
+        for label, number in self._maybe_normal.items():
+            outlines = count(number, "outline is", "outlines are")
+            lines.append(
+                f'{outlines} labelled "{label}": counted as a defect; if it is none, name the label good.'
             )
         if torn := [name for name, sides in self._sides.items() if len(sides) > 1]:
             lines.append(f"{_named(torn)} listed for training and for testing: they count as training.")

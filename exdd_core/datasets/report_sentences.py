@@ -73,6 +73,11 @@ def problems_of(report: Report, size: Size | None) -> list[str]:
             f"Most {colour} images are in colour and most {plain} images are grey: a bank would tell "
             "them apart by that alone; take both with the same camera and save them in the same way."
         )
+    if both := report.get("of_both_labels"):
+        lines.append(
+            f"The same picture is labelled normal and defective: {counted(both, 'pair')}; relabel or remove one of "
+            "each, since a bank would learn that a defect is normal."
+        )
     if torn := report.get("torn"):
         lines.append(
             f"On both sides of the split: {counted(torn, 'part')}; a bank would be tested on parts that it knows, "

@@ -147,9 +147,9 @@ class Report(SourceReport):
 
     counts: split -> label -> images. types: defect type -> split -> images. blank: images of one value
     everywhere. grey: label -> share of its images without colour, 0 to 1. torn: parts with images on both sides of the
-    split; missing in reports of earlier versions. healthy: nothing needs a person's
-    attention. sentences: the whole report for people. choices, doubts: what a person chose at the import, and
-    what the layout was not sure of; the import adds both.
+    split; missing in reports of earlier versions, as is of_both_labels: pairs of a normal image and a defect with the
+    same pixels. healthy: nothing needs a person's attention. sentences: the whole report for people. choices, doubts:
+    what a person chose at the import, and what the layout was not sure of; the import adds both.
     """
 
     images: int
@@ -163,6 +163,7 @@ class Report(SourceReport):
     grey: dict[str, float]
     near_duplicates: NearDuplicates
     torn: NotRequired[list[str]]
+    of_both_labels: NotRequired[list[str]]
     healthy: bool
     sentences: list[str]
     choices: NotRequired[ChoicesRow]

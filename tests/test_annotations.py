@@ -863,8 +863,11 @@ def test_annotations_of_other_tools_are_named(tmp_path: Path, tool: str) -> None
 
 def test_files_that_may_hold_labels_are_named(tmp_path: Path) -> None:
     pictures(tmp_path, "images/0.png", "images/1.png")
+    write(tmp_path / "metadata.jsonl", '{"file_name": "0.png", "label": 1}')
     write(tmp_path / "train.csv", "ImageId,ClassId\n0.png,1\n")
-    with pytest.raises(BadInput, match=r"train\.csv: labels are not read from tables; sort the images"):
+    with pytest.raises(
+        BadInput, match=r"metadata\.jsonl, train\.csv: labels are not read from tables; sort the"
+    ):
         require_normal(look(tmp_path)[1], tmp_path)
     pictures(tmp_path, "good/0.png", "good/1.png", "bad/2.png")
     write(tmp_path / "bad" / "2.json", {"info": {"description": "ISAT"}, "objects": []})

@@ -21,6 +21,7 @@ from exdd_core.errors import BadInput
 from exdd_core.sentences import listed
 
 MOST_BYTES = 256 * 2**20
+TABLES = (".csv", ".tsv", ".jsonl", ".xlsx", ".ods", ".parquet")
 AGAIN = "export it again from the tool that created it"
 
 COCO, LABELME, LABEL_STUDIO = "COCO", "LabelMe", "Label Studio"
@@ -142,7 +143,7 @@ def not_read(tree: Tree) -> list[str]:
 
 def tables_not_read(tree: Tree) -> list[str]:
     """A sentence about tables in the folder itself, which may hold labels."""
-    tables = [name for name in tree.files if not parent(name) and name.lower().endswith((".csv", ".tsv"))]
+    tables = [name for name in tree.files if not parent(name) and name.lower().endswith(TABLES)]
     return (
         [f"{listed(tables)}: labels are not read from tables; sort the images into folders."]
         if tables

@@ -70,6 +70,8 @@ from pages.guard.visitors import Visitors, visitor_of_request
 
 COUNTED = frozenset((*EVENTS, FUNCTIONS, UPLOAD))  # addresses of Gradio that metrics name
 STOPS = (signal.SIGTERM, signal.SIGINT)
+# Opened pages whose choices of lists, some 80 kB each, Gradio remembers; one that was used longest ago is forgotten first.
+SESSIONS = 2000
 DRAIN = 25.0  # seconds that a running job has to stop; service managers wait 30 or more
 log = logging.getLogger(__name__)
 
@@ -119,6 +121,7 @@ class LaunchOptions(TypedDict):
     enable_monitoring: bool
     root_path: str
     allowed_paths: list[str]
+    state_session_capacity: int
     app_kwargs: Json
 
 
@@ -149,6 +152,7 @@ def launch_options(workspace: Workspace, doors: Doors | None = None) -> LaunchOp
         "enable_monitoring": False,
         "root_path": doors.root,
         "allowed_paths": [str(workspace.path / "cache" / "exports")],
+        "state_session_capacity": SESSIONS,
         "app_kwargs": {
             "lifespan": partial(_lifespan, tools=tools),
             "routes": [

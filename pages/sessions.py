@@ -1,4 +1,4 @@
-"""Keeps Gradio's sessions small. Every page that somebody opens is one, and Gradio keeps the last ten thousand.
+"""Keeps Gradio's sessions small. Every page that somebody opens is one, and Gradio keeps the last of them.
 
 Knows what Gradio remembers of a session. Does not know pages.
 """

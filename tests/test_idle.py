@@ -61,7 +61,7 @@ def test_gradio_still_has_what_is_set() -> None:
 
 
 def test_an_opened_page_leaves_little_in_memory(demo_workspace: Workspace) -> None:
-    """Gradio keeps a session of each for ever, or until ten thousand more are opened."""
+    """Gradio keeps a session of each until as many more are opened as it remembers."""
     holder, worker = StateHolder(), SimpleNamespace()
     holder.set_blocks(app.create_app(demo_workspace, worker))  # type: ignore[arg-type]
     tracemalloc.start()

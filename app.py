@@ -70,7 +70,7 @@ from pages.guard.visitors import Visitors, visitor_of_request
 
 COUNTED = frozenset((*EVENTS, FUNCTIONS, UPLOAD))  # addresses of Gradio that metrics name
 STOPS = (signal.SIGTERM, signal.SIGINT)
-# Opened pages whose choices of lists, some 80 kB each, Gradio remembers; one that was used longest ago is forgotten first.
+# Opened pages that Gradio remembers, some 80 kB each with the choices of their lists; then it forgets the oldest.
 SESSIONS = 2000
 DRAIN = 25.0  # seconds that a running job has to stop; service managers wait 30 or more
 log = logging.getLogger(__name__)

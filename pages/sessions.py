@@ -10,8 +10,12 @@ from typing import Any
 
 from gradio import state_holder
 from gradio.blocks import Blocks
+from gradio.components import Dropdown
+from gradio.exceptions import Error
 
 GradioSession = state_holder.SessionState
+of_dropdown = Dropdown.preprocess
+FORGOTTEN = "This page was opened so long ago that its lists of choices are gone; reload it."
 
 
 class Session(GradioSession):
@@ -29,5 +33,14 @@ class Session(GradioSession):
 
 
 def keep_small() -> None:
-    """Have Gradio make sessions of this kind from now on."""
+    """Have Gradio make sessions of this kind from now on, and say plainly when it has forgotten one."""
     state_holder.SessionState = Session  # type: ignore[misc]
+    Dropdown.preprocess = _chosen  # type: ignore[assignment, method-assign]
+
+
+def _chosen(dropdown: Dropdown, payload: Any) -> Any:
+    """A choice of a list. A forgotten session had the choices, so that Gradio knows none of them any more."""
+    try:
+        return of_dropdown(dropdown, payload)
+    except Error:
+        raise Error(FORGOTTEN, print_exception=False) from None

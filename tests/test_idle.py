@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import gradio as gr
 import pytest
 from gradio.state_holder import StateHolder
 
@@ -70,6 +71,13 @@ def test_an_opened_page_leaves_little_in_memory(demo_workspace: Workspace) -> No
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert held < 100 * 50_000  # bytes
+
+
+def test_a_choice_of_a_forgotten_page_is_refused_in_words(demo_workspace: Workspace) -> None:
+    app.create_app(demo_workspace, SimpleNamespace())  # type: ignore[arg-type]
+    assert gr.Dropdown(["a", "b"]).preprocess("b") == "b"
+    with pytest.raises(gr.Error, match="reload it"):
+        gr.Dropdown([]).preprocess("b")
 
 
 def test_many_visitors_may_look_at_once(tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def test_real_iad_names_a_mask_without_its_image(tmp_path: Path) -> None:
     _, found = look(folder)
     assert (
         left_out(found)["NG/HS/S0000/audiojack_0000_NG_HS_C1_x.png"]
-        == "masks whose name does not match any image"
+        == "masks whose name and folders match no image"
     )
 
 
@@ -230,7 +230,7 @@ def test_dagm(tmp_path: Path) -> None:
         (DEFECT, "test"): 1,
     }
     assert rows(found)["Test/0002.PNG"].mask == "Test/Label/0002_label.PNG"
-    assert left_out(found) == {"Test/Label/0077_label.PNG": "masks whose name does not match any image"}
+    assert left_out(found) == {"Test/Label/0077_label.PNG": "masks whose name and folders match no image"}
     assert [note.split(":")[0] for note in found.notes][0] == "Images without a label file are normal"
     assert "ellipses" in found.notes[1]
     make_dagm(tmp_path, "Class2")

@@ -27,7 +27,7 @@ NUMBER = re.compile(r"[ ._-]+\d+$")
 BEGINNING = re.compile(rf"^{_MARK}[ ._-]+")
 
 
-NO_IMAGE = "masks whose name does not match any image"
+NO_IMAGE = "masks whose name and folders match no image"
 SEVERAL = (
     "masks that match more than one image; put each in a folder that corresponds to its image's folder, such "
     "as masks/scratch/"

@@ -27,17 +27,10 @@ MAX_PIXELS = 80_000_000
 MAX_SIDE = 1_000_000  # of the PNG files that OpenCV reads
 TWELVE_BIT = 4095
 SEPARATE = 2  # how TIFF calls colours that are stored one after another
-UNSPECIFIED, OPACITY = (
-    0,
-    2,
-)  # what a further channel of a TIFF file is: such as infrared, or not multiplied yet
-OF_DIFFERENCES = (
-    5,
-    8,
-    32946,
-    34925,
-    50000,
-)  # compressions of TIFF that may hold differences: LZW, Deflate and others
+# What a further channel of a TIFF file is: anything, such as infrared, or an opacity not multiplied with the colours.
+UNSPECIFIED, OPACITY = 0, 2
+# Compressions of TIFF that may hold differences: LZW, Deflate, LZMA, Zstandard.
+OF_DIFFERENCES = (5, 8, 32946, 34925, 50000)
 LAB = (8, 9, 10)  # photometric interpretations that OpenCV takes for RGB
 
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # a sentence says what is wrong with a file

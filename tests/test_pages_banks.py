@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import gradio as gr
 import numpy as np
 import pytest
 import torch
@@ -24,8 +25,11 @@ from exdd_core.experiments.specs import EvaluateSpec
 from exdd_core.images import read_mask
 from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace, candidates, decisions, thresholds
+from exdd_core.workspace.dataset_settings import rename
 from exdd_core.workspace.thresholds import Choice
 from exdd_core.workspace.versions import roll_back
+from pages.banks.builder import Builder
+from pages.banks.comparison import Compared
 from pages.banks.verdicts import of_images
 from pages.html import inspect_url
 from tests import plates, tiny_umap
@@ -306,6 +310,19 @@ def test_a_version_behind_what_was_decided_is_brought_in_line(
         ):
             answer: Any = page.request.get(f"{address}patch?{asked}")
             assert answer.status == 404 and words in answer.text()
+
+
+def test_a_renamed_data_set_is_called_so_in_the_form_and_the_comparison(
+    demo_workspace: Workspace, tmp_path: Path
+) -> None:
+    shutil.copytree(demo_workspace.path, tmp_path / "workspace")
+    own = Workspace.open(tmp_path / "workspace")
+    rename(own, "demo", "line-3", "Ann")
+    with gr.Blocks():
+        form, compared = Builder(own, gr.Row()), Compared(own)
+    assert form.updates()[form.dataset]["choices"] == [("line-3", "demo")]
+    bank = own.bank()
+    assert compared.updates()[compared.first]["choices"] == [(f"{bank.title} · line-3", bank.id)]
 
 
 def test_images_that_are_judged_differently_are_counted_as_they_are_many() -> None:

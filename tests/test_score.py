@@ -220,6 +220,11 @@ def test_pictures_of_folders_with_one_name_never_overwrite_each_other(
         assert [row["image"] for row in csv.DictReader(file)] == [row["image"] for row in result["images"]]
 
 
+def _region(likely: float) -> dict[str, Any]:
+    known = {"box": (1, 2, 3, 4), "area": 4, "area_mm2": None, "peak": 1.5, "nearest_type": "pit"}
+    return known | {"probability": likely}
+
+
 def test_no_probability_is_printed_that_contradicts_the_verdict(capsys: Said) -> None:
     known: dict[str, Any] = {
         "patchcore_score": None,
@@ -231,10 +236,11 @@ def test_no_probability_is_printed_that_contradicts_the_verdict(capsys: Said) ->
         "exdd_threshold": 1.0,
         "exdd_reason": "Defect: seen.",
         "notes": [],
-        "regions": [],
+        "regions": [_region(0.02), _region(0.97)],
     }
     for verdict, likely in (("defect", 0.08), ("defect", 0.9), ("normal", 0.7), ("normal", 0.1)):
         row: Any = known | {"image": "a.png", "exdd_verdict": verdict, "exdd_probability": likely}
         cli_score._print_scores([row])
     said = capsys.readouterr().out
     assert [f"defect: {share}%" in said for share in (8, 90, 70, 10)] == [False, True, False, True]
+    assert "probability 2%" not in said and "probability 97%" in said

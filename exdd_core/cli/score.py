@@ -288,10 +288,13 @@ def _print_scores(rows: list[answers.ScoredRow]) -> None:
 
 def _region(region: RegionRow) -> str:
     """A region in words, in pixels of the image."""
+    from exdd_core.review.table import agreeing
+
     x0, y0, x1, y1 = region["box"]
     area = f"{region['area']} px" if region["area_mm2"] is None else f"{region['area_mm2']:.3g} mm²"
     known = "" if region["nearest_type"] is None else f", nearest to {region['nearest_type'] or 'a defect'}"
-    likely = "" if region["probability"] is None else f", probability {region['probability']:.0%}"
+    chance = agreeing("defect", region["probability"])
+    likely = "" if chance is None else f", probability {chance:.0%}"
     return f"Region x {x0} to {x1}, y {y0} to {y1}: {area}, peak {region['peak']:.2f}{known}{likely}."
 
 

@@ -148,7 +148,7 @@ class Builder:
 
     def updates(self) -> dict[Any, Any]:
         """The names of all data sets, and the active one's size."""
-        names = [info.name for info in self.workspace.datasets()]
+        names = [(info.called, info.name) for info in self.workspace.datasets()]
         active = self.workspace.active_dataset()
         painted = active is not None and candidates.count(self.workspace, active.name, "accepted") > 0
         return {
@@ -196,7 +196,11 @@ class Builder:
             likeness=LIKENESS[likeness],
             who=person(who),
         )
-        self.job.begin("build", f"Building a bank version from {dataset}", wanted.to_json())
+        self.job.begin(
+            "build",
+            f"Building a bank version from {self.workspace.dataset(dataset).called}",
+            wanted.to_json(),
+        )
         return {}
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from exdd_core.sentences import count
+from exdd_core.workspace.dataset_settings import called
 from exdd_core.workspace.versions import former
 from pages import answers, html, job_panel
 from pages.banks.parts import fact, figure, page_of, patch_url, setting
@@ -58,7 +59,8 @@ class Compared:
     def updates(self) -> dict[Any, Any]:
         banks = [bank for bank in self.workspace.banks() if not bank.is_measurement]
         first, second = self._usual()
-        choices = [(f"{bank.title} · {bank.dataset}", bank.id) for bank in banks]
+        names = called(self.workspace)
+        choices = [(f"{bank.title} · {names.get(bank.dataset, bank.dataset)}", bank.id) for bank in banks]
         return {
             self.section: gr.update(visible=bool(banks)),
             self.first: gr.update(choices=choices, value=first),
@@ -142,7 +144,8 @@ class Compared:
 
 def _comparison_html(workspace: Workspace, found: Comparison) -> str:
     first, second = found.versions
-    heads = [(bank.name, bank.dataset, "number") for bank in found.versions]
+    names = called(workspace)
+    heads = [(bank.name, names.get(bank.dataset, bank.dataset), "number") for bank in found.versions]
     columns = [("", "", ""), *heads, ("Change", f"from {second.name} to {first.name}", "number")]
     measure = "".join(
         f'<button type="button" class="plain-button small" data-act="measure" data-id="{text(bank.id)}">'

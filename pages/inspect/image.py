@@ -71,7 +71,10 @@ def inspection_answer(review: Review, made: ComparedImage) -> Answer:
         "peak": [int(x), int(y)],
         "patchcore": _side(made.patchcore) | {"reason": made.reason(made.patchcore)},
         "exdd": _side(made.exdd) | {"reason": made.reason(made.exdd)},
-        "regions": [{**region} for region in review.regions(made)],
+        "regions": [
+            {**region, "probability": agreeing("defect", region["probability"])}
+            for region in review.regions(made)
+        ],
         "difference": png_url(drawing.difference_heatmap(drawing.difference(*maps))),
         "rows": {made.image.id: sides_of(row)},
         "marks": [mark_answer(mark) for mark in review.marks(made.image.id)],

@@ -89,6 +89,7 @@ def test_the_drawer_shows_orders_cancels_and_clears(page: Page, workspace: Works
         entry(page, "Import nothing").get_by_text("/nowhere does not exist; check the path.").wait_for()
         done = entry(page, "Paint scratches")
         done.get_by_text("3 candidates.").wait_for(timeout=SLOW)
+        page.locator("#versions tr", has_text="Build large").wait_for(state="detached", timeout=SLOW)
         page.evaluate(STILL)  # a job that is alone to do moves nothing when it comes or ends
         jobs.submit(workspace, "synthesize", "Paint one", PAINTING | {"count": 1})
         entry(page, "Paint one").get_by_text("1 candidate.").wait_for(timeout=SLOW)

@@ -21,6 +21,7 @@ BENCHMARKS = (
     "guard",
     "layers",
     "oracle",
+    "pages",
     "painting",
     "people",
     "real_size",
@@ -48,7 +49,9 @@ parser.add_argument(
     "--steps", default="", help="of gpu, painting and real_size: names of steps; default: all"
 )
 parser.add_argument(
-    "--path", default="", help="of big_workspace and people: the workspace; default: build/big"
+    "--path",
+    default="",
+    help="of big_workspace and people: the workspace; default: build/big; of pages, default: the demo",
 )
 parser.add_argument("--images", type=int, help="of big_workspace, default: 50000; of real_size, default: 240")
 parser.add_argument("--candidates", type=int, default=10_000, help="of big_workspace; default: 10000")

@@ -72,6 +72,13 @@ def workspace(empty: Path, tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture
+def own(demo_workspace: Workspace, tmp_path: Path) -> Workspace:
+    """The demo with its bank version, to change."""
+    shutil.copytree(demo_workspace.path, tmp_path / "demo")
+    return Workspace.open(tmp_path / "demo")
+
+
+@pytest.fixture
 def kind(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Enter a function of a progress as the kind "test"."""
 
@@ -677,11 +684,7 @@ def test_a_job_that_ends_while_it_is_looked_at_was_not_interrupted(
     assert [job.state for job in jobs.listed(workspace)] == ["done"]
 
 
-def test_the_newest_version_is_measured_once_unless_somebody_cancels_that(
-    demo_workspace: Workspace, tmp_path: Path
-) -> None:
-    shutil.copytree(demo_workspace.path, tmp_path / "workspace")
-    own = Workspace.open(tmp_path / "workspace")
+def test_the_newest_version_is_measured_once_unless_somebody_cancels_that(own: Workspace) -> None:
     jobs.submit(own, "build", "Build", {"dataset": "demo", "positives": "real", "activate": False})
     built = jobs.run_next(own)
     assert built and built.result and built.state == "done"
@@ -705,11 +708,7 @@ def test_the_newest_version_is_measured_once_unless_somebody_cancels_that(
     assert [job.state for job in jobs.listed(own)] == ["cancelled"]
 
 
-def test_a_version_is_not_measured_where_the_test_split_has_no_defect(
-    demo_workspace: Workspace, tmp_path: Path
-) -> None:
-    shutil.copytree(demo_workspace.path, tmp_path / "workspace")
-    own = Workspace.open(tmp_path / "workspace")
+def test_a_version_is_not_measured_where_the_test_split_has_no_defect(own: Workspace) -> None:
     which = Which("demo", "test", "defect")
     dataset_changes.move(own, [row.id for row in image_windows.window(own, which, 0, 99)], "train", "Ann")
     jobs.measure_newest(own)

@@ -1,6 +1,7 @@
 from .needing import needing as needing
 from .running import (
     measure_newest as measure_newest,
+    measuring as measuring,
     resume as resume,
     run_here as run_here,
     run_next as run_next,

@@ -11,8 +11,8 @@ command line runs itself, also has its own lock, which shows whether its process
 while a process id may be reused. If a process is killed, queued jobs stay queued, and the next worker continues the
 running job under its id from the existing results. It does so once: a job that was running at two crashes in a row
 waits for a person (`resume`), since it may be what ends the program. A process that is asked to end (`Worker.drain`)
-stops its job at the next step and queues it again itself. Knows kinds by their name (`kinds.KINDS`). Does not know what
-they do.
+stops its job at the next step and queues it again itself. Knows kinds by their name (`kinds.KINDS`), and that a new
+version is measured. Does not know what kinds do.
 """
 
 from __future__ import annotations
@@ -62,13 +62,14 @@ from exdd_core.progress import Progress
 from exdd_core.spec import Json
 from exdd_core.workspace import image_windows, runs
 from exdd_core.workspace.clock import now
+from exdd_core.workspace.dataset_settings import called
 from exdd_core.workspace.failures import sentence_of
 from exdd_core.workspace.image_windows import Which
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from exdd_core.workspace import Workspace
+    from exdd_core.workspace import BankVersion, Workspace
 
 RUN_LOCK = ".jobs.lock"
 TELL = 0.3  # seconds between two updates of a running job's row, which also check for a cancel
@@ -135,6 +136,13 @@ def resume(workspace: Workspace, id: str, without_missing: bool = False) -> Job:
     return get(workspace, id)
 
 
+def measuring(workspace: Workspace, bank: BankVersion) -> tuple[str, Json]:
+    """The title and the specification of the job that measures a version on the test split of its data set."""
+    name = called(workspace).get(bank.dataset, bank.dataset)
+    spec: Json = {"bank": bank.id, "dataset": bank.dataset, "fusion": None, "rate": None}
+    return f"Measuring {bank.name} on the test split of {name}", spec
+
+
 def measure_newest(workspace: Workspace) -> None:
     """Queue a measurement of the newest version. Does nothing where one was ordered or made before, and where the test
     split could not show anything."""
@@ -145,8 +153,7 @@ def measure_newest(workspace: Workspace) -> None:
         return
     split = [Which(bank.dataset, "test", label) for label in (datasets.NORMAL, datasets.DEFECT)]
     if all(image_windows.count(workspace, which) for which in split):
-        spec = {"bank": bank.id, "dataset": bank.dataset, "fusion": None, "rate": None}
-        submit(workspace, "evaluate", f"Measuring {bank.name} on the test split of {bank.dataset}", spec)
+        submit(workspace, "evaluate", *measuring(workspace, bank))
 
 
 def wait_again(workspace: Workspace) -> None:

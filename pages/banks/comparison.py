@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from exdd_core import jobs
 from exdd_core.sentences import count
 from exdd_core.workspace.dataset_settings import called
 from exdd_core.workspace.versions import former
@@ -123,8 +124,7 @@ class Compared:
 
         def measure(event: gr.EventData) -> dict[Any, Any]:
             bank = self.workspace.bank(answers.told(event, "id"))
-            spec = {"bank": bank.id, "dataset": bank.dataset, "fusion": None, "rate": None}
-            self.job.begin("evaluate", f"Measuring {bank.name} on the test split of {bank.dataset}", spec)
+            self.job.begin("evaluate", *jobs.measuring(self.workspace, bank))
             return {}
 
         self.go.click(said(compare), [self.first, self.second], shown, **answers.HIDDEN)

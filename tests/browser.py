@@ -217,6 +217,13 @@ def until(page: Page, true: Callable[[], Any], seconds: float = 90) -> None:
         page.wait_for_timeout(50)
 
 
+def styled(found: Locator, name: str, value: str | re.Pattern[str]) -> None:
+    """Wait until an element has a style. An element that is drawn anew meanwhile has none."""
+    from playwright.sync_api import expect
+
+    expect(found).to_have_css(name, value, timeout=SLOW)
+
+
 @contextmanager
 def holding(page: Page, function: str) -> Iterator[list[Route]]:
     """Hold what the page's script asks of a function of its server, and let it go afterwards; those that are held."""

@@ -33,7 +33,7 @@ from pages.banks.comparison import Compared
 from pages.banks.verdicts import of_images
 from pages.html import inspect_url
 from tests import plates, tiny_umap
-from tests.browser import COVERED, SLOW, serving, shoot, visit
+from tests.browser import COVERED, SLOW, serving, shoot, styled, visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -378,7 +378,7 @@ def test_what_got_worse_and_which_verdicts_differ_is_whole_in_small_windows(
     assert lines[0].startswith("v2 defect ") and re.match("v1 (normal|not sure) ", lines[1])
     heights = [line.bounding_box() for line in card.locator("span.under").all()]
     assert heights[0] and heights[1] and heights[1]["y"] >= heights[0]["y"] + heights[0]["height"]
-    assert card.locator("img").evaluate("(picture) => getComputedStyle(picture).objectFit") == "contain"
+    styled(card.locator("img"), "object-fit", "contain")
     card.click()
     page.locator(".both img").nth(1).wait_for(timeout=SLOW)
     filled = "(one) => one.getBoundingClientRect().width / one.closest('.both').clientWidth"

@@ -24,6 +24,7 @@ from tests.browser import (
     sentence,
     serving,
     shoot,
+    styled,
     until,
     visit,
 )
@@ -255,10 +256,7 @@ def test_the_gallery_filters_and_counts(address: str, page: Page) -> None:
     page.route("**/queue/join**", lambda route: route.abort())
     page.get_by_label("Test", exact=True).check()
     page.locator("#gallery.other-images, #gallery .other-images").wait_for()
-    until(
-        page,
-        lambda: page.locator("#gallery [data-of]").evaluate("of => getComputedStyle(of).opacity") == "0.35",
-    )
+    styled(page.locator("#gallery [data-of]"), "opacity", "0.35")
     shoot(page, "data-gallery-former")
 
 
@@ -308,7 +306,7 @@ def test_build_activate_and_delete(address: str, page: Page) -> None:
     page.evaluate(STILL)  # the settings that were opened have moved what is below them
     sentence(page, "Built v2 in")
     link = page.locator(".note.done").get_by_role("link", name="Open in Inspect").first
-    assert "underline" in link.evaluate("link => getComputedStyle(link).textDecorationLine")  # no plain text
+    styled(link, "text-decoration-line", "underline")  # no plain text
     page.locator("#versions tr.selected", has_text="v2").wait_for()
     built_by = page.locator("#versions td:nth-child(2) .under")
     assert built_by.all_inner_texts() == ["Anna"]  # nobody in particular built the demo's

@@ -24,7 +24,7 @@ from pages.evaluate.one_run import compare, use_threshold
 from pages.evaluate.questions import Start, Two, Used
 from pages.evaluate.state import Evaluate
 from pages.questions import Question
-from tests.browser import COVERED, SLOW, scored, serving, shoot, visiting
+from tests.browser import COVERED, SLOW, scored, serving, shoot, styled, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
@@ -292,10 +292,9 @@ def sweep(page: Page, workspace: Workspace) -> None:
     longest = "Two_draws".ljust(63, "_")
     page.get_by_label("New name").fill(longest)
     page.keyboard.press("Enter")
-    listed = page.locator(".ev-run[aria-selected=true] b", has_text=longest)
+    listed = page.locator(f".ev-run[aria-selected=true] b[title={longest}]", has_text=longest)
     # It ends in dots before its date, and is whole where the pointer rests.
-    assert listed.evaluate("(name) => getComputedStyle(name).overflowX") == "hidden"
-    assert listed.get_attribute("title") == longest
+    styled(listed, "overflow-x", "hidden")
     named = page.locator(".ev-title", has_text=f"{longest}: demo")
     named.wait_for()
     for width in (933, 1280):

@@ -28,7 +28,20 @@ from exdd_core.review import COLUMNS
 from exdd_core.workspace import Workspace, dataset_changes, decisions
 from exdd_core.workspace.imports import import_dataset
 from exdd_core.workspace.versions import activate_bank
-from tests.browser import MOVED, SLOW, chosen, holding, opened, said, scored, serving, shoot, until, visiting
+from tests.browser import (
+    MOVED,
+    SLOW,
+    chosen,
+    holding,
+    opened,
+    said,
+    scored,
+    serving,
+    shoot,
+    styled,
+    until,
+    visiting,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -444,7 +457,7 @@ def test_without_a_bank_or_a_positive_bank_the_page_says_what_to_do(
         assert page.get_by_role("link", name="Build one").count() == 0
         shoot(page, "inspect-bank-coming")
         above = page.locator(".vw-cover").get_by_role("link", name="Jobs above")
-        assert "underline" in above.evaluate("link => getComputedStyle(link).textDecorationLine")
+        styled(above, "text-decoration-line", "underline")
         above.press("Enter")
         page.locator(".jobs-entry", has_text="Build large").get_by_role("button", name="Cancel").click()
         page.locator(".vw-cover", has_text="Build one in Banks").wait_for(timeout=SLOW)

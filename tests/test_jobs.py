@@ -708,6 +708,16 @@ def test_the_newest_version_is_measured_once_unless_somebody_cancels_that(own: W
     assert [job.state for job in jobs.listed(own)] == ["cancelled"]
 
 
+def test_a_running_worker_measures_what_a_command_has_built(own: Workspace) -> None:
+    worker = jobs.start_worker(own)
+    try:
+        made = jobs.run_here(own, "build", "Build", {"dataset": "demo", "positives": "none", "activate": False})
+        until(lambda: runs.using(own, made["bank"]))
+    finally:
+        worker.stop()
+    assert [job.kind for job in jobs.listed(own)] == ["evaluate", "build"]
+
+
 def test_a_version_is_not_measured_where_the_test_split_has_no_defect(own: Workspace) -> None:
     which = Which("demo", "test", "defect")
     dataset_changes.move(own, [row.id for row in image_windows.window(own, which, 0, 99)], "train", "Ann")

@@ -85,7 +85,7 @@ WAITING = {
     "retries": 1,
     "lost": None,
 }
-MEASURED_AFTER = ("build", "demo")  # kinds of jobs after which the newest version is measured
+MEASURED_AFTER = ("build", "demo", "table1")  # kinds of jobs after which the newest version is measured
 TWICE = "The program stopped twice while this job ran; check its log, then resume or cancel the job."
 log = logging.getLogger(__name__)
 
@@ -215,7 +215,10 @@ def run_here(
                 with _turn(workspace) as ours:
                     job = _first(workspace, mine=id) if ours else None
                     if job is not None and _take(workspace, id):
-                        return _run(workspace, job, progress)
+                        result = _run(workspace, job, progress)
+                        if kind in MEASURED_AFTER:
+                            _wake(workspace, measure=True)
+                        return result
                 if not get(workspace, id).active:
                     raise Cancelled(title)
                 progress.begin("Waiting for other jobs to finish", 1)
@@ -338,17 +341,20 @@ def queue(workspace: Workspace, stopped: threading.Event, draining: threading.Ev
         return bool(huey.pending_count() == 0)
 
     @huey.periodic_task(nothing_waits)
-    def look() -> None:
+    def look(measure: bool = False) -> None:
+        if measure:
+            with suppress(BadInput):  # such as a full disk, which whoever works will hear of
+                measure_newest(workspace)
         while not stopped.is_set() and (run_next(workspace, draining) or listed(workspace, active=True)):
             stopped.wait(WAIT)
 
     return look
 
 
-def _wake(workspace: Workspace) -> None:
-    """Notify the workers of a new job."""
+def _wake(workspace: Workspace, measure: bool = False) -> None:
+    """Notify the workers, which there may be none of, of a new job, or (`measure`) of a version to be measured."""
     look = queue(workspace, threading.Event(), threading.Event())
-    look()
+    look(measure)
     look.huey.storage.close()
 
 

@@ -10,8 +10,10 @@ import gc
 import os
 import re
 import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -156,6 +158,26 @@ def demo_workspace(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory)
         build_bank(workspace, "demo")
 
     return Workspace.open(_made_once(tmp_path_factory, "demo_workspace", make))
+
+
+@pytest.fixture(scope="session")
+def demo_version(demo_workspace: Workspace) -> Iterator[Callable[[], int]]:
+    """A number that changes when somebody writes to the database of `demo_workspace`."""
+    from exdd_core.workspace.failures import DATABASE
+
+    with closing(sqlite3.connect(demo_workspace.path / DATABASE, check_same_thread=False)) as db:
+        yield lambda: int(db.execute("pragma data_version").fetchone()[0])
+
+
+@pytest.fixture(autouse=True)
+def demo_workspace_stays(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that changes what all tests share."""
+    version = None
+    if "demo_workspace" in request.fixturenames:
+        version = request.getfixturevalue("demo_version")
+        before = version()
+    yield
+    assert version is None or version() == before, "demo_workspace was changed; the test needs a copy"
 
 
 @pytest.fixture(scope="session")

@@ -345,16 +345,14 @@ def test_what_only_one_run_has_is_no_difference(workspace: Workspace) -> None:
         runs.delete(workspace, id)
 
 
-def test_a_threshold_is_used_only_with_the_version_that_was_measured(demo_workspace: Workspace) -> None:
-    bank = demo_workspace.bank()
-    runs.store(
-        demo_workspace, "with", "evaluate", "with", {"dataset": "demo", "bank": bank.id}, {"methods": {}}
-    )
+def test_a_threshold_is_used_only_with_the_version_that_was_measured(workspace: Workspace) -> None:
+    bank = workspace.bank()
+    runs.store(workspace, "with", "evaluate", "with", {"dataset": "demo", "bank": bank.id}, {"methods": {}})
     asked = Used(id="with", method="patchcore", value=2.0, who="Ann")  # not the method of the version
     with pytest.raises(BadInput, match="was not measured with a stored bank version"):
-        use_threshold(Evaluate(demo_workspace), asked)
-    assert thresholds.in_force(demo_workspace, bank.id) is None
-    runs.delete(demo_workspace, "with")
+        use_threshold(Evaluate(workspace), asked)
+    assert thresholds.in_force(workspace, bank.id) is None
+    runs.delete(workspace, "with")
 
 
 @pytest.mark.parametrize(

@@ -394,9 +394,12 @@ def with_another_set(demo_workspace: Workspace, demo_dataset: Path, folder: Path
     return own
 
 
-def test_more_tabs_than_a_browser_opens_connections(demo_workspace: Workspace, page: Page) -> None:
+def test_more_tabs_than_a_browser_opens_connections(
+    demo_workspace: Workspace, page: Page, tmp_path: Path
+) -> None:
     """No tab keeps one of the six that a browser opens to a server over HTTP/1.1."""
-    with serving(demo_workspace) as address:
+    shutil.copytree(demo_workspace.path, tmp_path / "workspace")
+    with serving(Workspace.open(tmp_path / "workspace")) as address:
         for path in [*PAGES.values(), "/data"]:
             tab = page.context.new_page()
             tab.goto(address.rstrip("/") + path)

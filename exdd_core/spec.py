@@ -19,11 +19,13 @@ Json = dict[str, object]
 """A JSON object whose keys are known only to whoever wrote it, such as an engine's settings."""
 LARGEST_SEED = 2**32 - 1  # that every random number generator accepts
 LONGEST = 80  # characters of a value that a sentence repeats
+NO_NULLS = "text without null characters"
 WANTED = {  # what fits, by pydantic's names of what is wrong
+    "string_type": "text",
     "list_type": "a list",
     "dict_type": "an object",
     "model_type": "an object",
-    "string_pattern_mismatch": "text without null characters",
+    "string_pattern_mismatch": NO_NULLS,
 }
 
 
@@ -65,8 +67,9 @@ def bound(field: FieldInfo, kind: type[Ge | Gt | Le | Lt]) -> Any:
 
 
 def types(field: FieldInfo) -> tuple[Any, ...]:
-    """The types that a field takes, such as (int, NoneType) of `int | None`."""
-    return typing.get_args(field.annotation) or (field.annotation,)
+    """The types that a field takes, such as (int, NoneType) of `int | None`, without their bounds."""
+    found = typing.get_args(field.annotation) or (field.annotation,)
+    return tuple(typing.get_args(one)[0] if hasattr(one, "__metadata__") else one for one in found)
 
 
 def _sentence(spec: type[Spec], error: ValidationError) -> str:
@@ -82,13 +85,14 @@ def _sentence(spec: type[Spec], error: ValidationError) -> str:
     title = spec.model_fields[name].title or name.replace("_", " ")
     if first["type"] == "missing":
         return f"{spec.ABOUT} needs the {title}."
+    of = "One of the" if len(first["loc"]) > 1 and first["type"].startswith("string") else "The"
     if first["type"] in ("string_too_long", "too_long"):
-        return f"The {title} is too long; the maximum is {first['ctx']['max_length']:,}."
+        return f"{of} {title} is too long; the maximum is {first['ctx']['max_length']:,}."
     if first["type"] in ("string_too_short", "too_short"):
-        return f"The {title} is too short; the minimum is {first['ctx']['min_length']:,}."
+        return f"{of} {title} is too short; the minimum is {first['ctx']['min_length']:,}."
     given, wanted = first["input"], WANTED.get(first["type"]) or _wanted(spec.model_fields[name])
     words = "empty" if given in (None, "") else given if isinstance(given, str) else repr(given)
-    return f"The {title} is {words[:LONGEST]}; it must be {wanted}."
+    return f"{of} {title} is {words[:LONGEST]}; it must be {wanted}."
 
 
 def _wanted(field: FieldInfo) -> str:

@@ -711,7 +711,9 @@ def test_the_newest_version_is_measured_once_unless_somebody_cancels_that(own: W
 def test_a_running_worker_measures_what_a_command_has_built(own: Workspace) -> None:
     worker = jobs.start_worker(own)
     try:
-        made = jobs.run_here(own, "build", "Build", {"dataset": "demo", "positives": "none", "activate": False})
+        made = jobs.run_here(
+            own, "build", "Build", {"dataset": "demo", "positives": "none", "activate": False}
+        )
         until(lambda: runs.using(own, made["bank"]))
     finally:
         worker.stop()

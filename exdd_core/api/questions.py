@@ -20,7 +20,7 @@ OF_BANK = "id or name of a bank version (default: the active one)"
 Bank = Annotated[Id | None, Query(description=OF_BANK)]
 NamedBank = Annotated[Id | None, Field(description=OF_BANK)]  # in a body
 Limit = Annotated[int, Query(ge=1, le=10_000, description="maximum number of results")]
-Offset = Annotated[int, Query(ge=0, description="number of results to skip")]
+Offset = Annotated[int, Query(ge=0, le=2**53, description="number of results to skip")]
 
 
 class Call(Spec):

@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from exdd_core.errors import BadInput
-from exdd_core.spec import LONGEST
+from exdd_core.spec import LONGEST, NO_NULLS
 from exdd_core.workspace.failures import sentence_of
 
 if TYPE_CHECKING:
@@ -117,4 +117,6 @@ def what_is_wrong(first: Mapping[str, Any], name: str) -> str:
         return f'"{name}" is not valid; send a file.'
     if first["type"] in ("model_type", "model_attributes_type", "dict_type"):
         return f'"{name}" is not valid; send an object with its fields.'
+    if first["type"] == "string_pattern_mismatch":
+        return f'"{name}" is not valid; send {NO_NULLS}.'
     return f'"{name}" is not valid: {first["msg"]}.'

@@ -165,6 +165,11 @@ def test_a_source_or_workspace_that_cannot_be_leaves_nothing_behind(demo_dataset
         (["runs", "report", "last"], "--to"),
         (["evaluate", "--seed", "3"], "--seed requires --folds"),
         (["score", "x.png", "--csv", "t.json", "--coco", "./t.json"], "--csv and --coco name the same file"),
+        (
+            ["score", "--csv", ROOT / "docs" / "pages" / "data.webp", "x.png"],
+            "data.webp' is an image; specify the file",
+        ),
+        (["prompts", "export", "part.png"], "'part.png' is an image"),
         (["users", "key", "zoe", "--days", "9", "--end"], "--days does not apply"),
         (["teach", "--engine", "learned", "--rank", "4"], "--rank requires --engine sdxl"),
         (["serve", "--port", "0"], "'0' is not a port"),

@@ -125,13 +125,17 @@ def folder(text: str) -> Path:
 
 
 def new_file(*suffixes: str) -> Any:
-    """A type for a file to write: refuses a folder and other suffixes before any work is done."""
+    """A type for a file to write: refuses a folder and other suffixes before any work is done, and without suffixes an
+    image, which a forgotten name would overwrite."""
+    from exdd_core.formats import picture_format
 
     def parse(text: str) -> Path:
         if Path(text).is_dir():
             raise argparse.ArgumentTypeError(f"'{text}' is a folder; specify a file in it")
         if suffixes and Path(text).suffix.lower() not in suffixes:
             raise argparse.ArgumentTypeError(f"'{text}' does not end in {' or '.join(suffixes)}")
+        if not suffixes and picture_format(Path(text)):
+            raise argparse.ArgumentTypeError(f"'{text}' is an image; specify the file to write")
         return Path(text)
 
     return parse

@@ -36,6 +36,11 @@ OTHER_SUFFIXES = {
     "portable arbitrary map": (".pam",),
     "SVG": (".svg",),
     "icon": (".ico",),
+    "PCX": (".pcx",),
+    "Sun raster": (".ras",),
+    "SGI": (".sgi",),
+    "JPEG-LS": (".jls",),
+    "microscope": (".czi", ".nd2", ".lif", ".vk4"),
 }
 _BY_SUFFIX = {suffix: name for name, suffixes in OTHER_SUFFIXES.items() for suffix in suffixes}
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")

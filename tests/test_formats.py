@@ -30,14 +30,15 @@ def test_content_decides_and_no_name(tmp_path: Path, format: str, name: str) -> 
     assert (picture_format(tmp_path / name) in FORMATS) == (format != "GIF")
 
 
-@pytest.mark.parametrize("format", ["AVIF", "JPEG2000", "ICO"])
+@pytest.mark.parametrize("format", ["AVIF", "JPEG2000", "ICO", "PCX", "SGI"])
 def test_other_pictures_are_told_apart(tmp_path: Path, format: str) -> None:
     try:
         content = encoded(format)
     except (KeyError, OSError):
         pytest.skip(f"this Pillow writes no {format}")
-    (tmp_path / "a.ico").write_bytes(content)
-    assert picture_format(tmp_path / "a.ico") in formats.OTHER_SUFFIXES
+    name = {"PCX": "a.pcx", "SGI": "a.sgi"}.get(format, "a.ico")
+    (tmp_path / name).write_bytes(content)
+    assert picture_format(tmp_path / name) in formats.OTHER_SUFFIXES
 
 
 def test_a_damaged_image_is_still_one(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from exdd_core.datasets import DEFECT, NORMAL, Choices, GroupRule, look
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import encode_jpeg, encode_png, read_image, read_mask
 from exdd_core.progress import Progress
-from exdd_core.workspace import ImageRow, Workspace, candidates, dataset_changes, exporting
+from exdd_core.workspace import ImageRow, Workspace, candidates, dataset_changes, exporting, scales
 from exdd_core.workspace.dataset_settings import set_region
 from exdd_core.workspace.export_layouts import Item, mvtec_places, safe, type_folders
 from exdd_core.workspace.imports import import_dataset
@@ -397,16 +397,19 @@ def test_a_safe_name_is_one_that_windows_takes(text):
 @LAYOUTS
 def test_retired_images_stay_behind_and_the_region_and_state_are_told(layout, demo_dataset, tmp_path):
     workspace = Workspace.create(tmp_path / "w", backbone="efficientnet_lite0")
-    import_dataset(workspace, demo_dataset, name="demo")
+    import_dataset(workspace, demo_dataset, name="demo", size=plates.SMALL)
     gone = workspace.images("demo")[0]
     dataset_changes.retire(workspace, [gone.id], "Anna")
     region = np.ones((gone.height, gone.width), bool)
     region[:, : gone.width // 8] = False
     info = set_region(workspace, "demo", region, "Anna")
+    scales.set_scale(workspace, "demo", 0.05)
     made = exporting.export(workspace, "demo", layout, tmp_path / "out")
     rows = rows_of(tmp_path / "out")
     assert made["images"] == len(rows) == 23 and gone.id not in {row["source"] for row in rows}
     assert {row["state"] for row in rows} == {str(info.state)} and info.state == 3
     assert any("retired" in sentence and gone.path.name in sentence for sentence in made["sentences"])
     assert np.array_equal(decoded(json.loads((tmp_path / "out" / "region.json").read_text())), region)
+    said = " ".join(made["sentences"])
+    assert f"--size {plates.SMALL}" in said and "--mm-per-pixel 0.05" in said
     assert not look(tmp_path / "out")[1].left_out

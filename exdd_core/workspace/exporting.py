@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 from PIL import ExifTags, Image
 
-from exdd_core import images, tables
+from exdd_core import datasets, images, tables
 from exdd_core.datasets.record import DEFECT, NORMAL
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.sentences import count, counted
-from exdd_core.workspace import candidates, dataset_states, decisions, drawn_masks
+from exdd_core.workspace import candidates, dataset_states, decisions, drawn_masks, scales
 from exdd_core.workspace.export_layouts import (
     SPLITS,
     CocoWriter,
@@ -116,7 +116,10 @@ def export(
         "painted": sum(item.about["origin"] == "painted" for item in items),
         "marked": sum(item.about["origin"] == "marked" for item in items),
         **written,
-        "sentences": [*_sentences(info, items, places, layout, written), *_not_exported(workspace, info)],
+        "sentences": [
+            *_sentences(info, items, places, layout, written),
+            *_not_exported(workspace, info, layout),
+        ],
     }
 
 
@@ -343,7 +346,7 @@ def _sentences(
     return lines
 
 
-def _not_exported(workspace: Workspace, info: DatasetInfo) -> list[str]:
+def _not_exported(workspace: Workspace, info: DatasetInfo, layout: str) -> list[str]:
     """Sentences on parts of the data set that the layout cannot hold."""
     with workspace.reading() as db:
         _, rows = dataset_states.at(db, info.name)
@@ -355,4 +358,11 @@ def _not_exported(workspace: Workspace, info: DatasetInfo) -> list[str]:
     lines = [f"Not exported because they are retired: {counted(retired)}."] if retired else []
     if info.roi:
         lines.append("The region of interest is in region.json as run lengths; imports do not read it.")
+    if info.size != datasets.LAYOUTS[layout].DEFAULT_SIZE:
+        aspect = " --keep-aspect" if info.size.keep_aspect else ""
+        lines.append(
+            f"No file holds the size that banks are built at: import it with --size {info.size}{aspect}."
+        )
+    if side := scales.scale(workspace, info.name):
+        lines.append(f"No file holds the scale: after an import, datasets set NAME --mm-per-pixel {side:g}.")
     return lines

@@ -16,7 +16,6 @@ import numpy as np
 from PIL import Image
 
 from exdd_core import file_tags, pixels
-from exdd_core.errors import BadInput
 from exdd_core.formats import FORMATS, HEAD, format_of
 from exdd_core.pixels import Source
 
@@ -30,6 +29,7 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 BITS_PER_SAMPLE = 258  # of TIFF
+FLOATS = 3  # what TIFF calls its kind of numbers
 
 
 @contextmanager
@@ -60,6 +60,8 @@ def _identify(stream: io.BufferedIOBase, label: str) -> Image.Image:
         except Exception:  # the parsers of formats raise many kinds of errors for broken headers
             stream.seek(0)
             kind = format_of(stream.read(HEAD))
+            if kind == "TIFF" and file_tags.tag(stream, file_tags.SAMPLE_FORMAT) == FLOATS:
+                raise pixels.of_floats(label) from None
             raise (pixels.damaged(label, kind) if kind in FORMATS else pixels.unknown(label)) from None
 
 
@@ -125,7 +127,7 @@ def to_rgb(image: Image.Image, label: str) -> np.ndarray:
     Raises `BadInput` for floats.
     """
     if image.mode == "F":
-        raise BadInput(f"{label} contains floating-point values; save it with 8 or 16 bits per channel.")
+        raise pixels.of_floats(label)
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         image = Image.new("RGBA", layer.size, (0, 0, 0, 255))

@@ -99,6 +99,10 @@ def unknown(label: str) -> BadInput:
     )
 
 
+def of_floats(label: str) -> BadInput:
+    return BadInput(f"{label} contains floating-point values; save it with 8 or 16 bits per channel.")
+
+
 def damaged(label: str, kind: str | None = None) -> BadInput:
     """The error for a file that cannot be decoded. kind: its format."""
     if kind == "TIFF":  # whose kinds of numbers and compression are too many to read all
@@ -131,6 +135,8 @@ def values_of(source: Source, label: str) -> np.ndarray:
         )
     if meant in LAB:
         raise BadInput(f"{label} has L*a*b* colours; save it in greyscale or RGB.")
+    if kind == "TIFF" and tiffs.is_damaged(content):
+        raise damaged(label, kind)
     own = _decoded_here(content, label) if kind == "TIFF" else None
     stored = own if own is not None else _decoded(content, kind, label)
     if meant == tiffs.WHITE_IS_ZERO and own is None:
@@ -211,7 +217,7 @@ def _white_is_high(stored: np.ndarray, label: str) -> np.ndarray:
 def _whole_numbers(stored: np.ndarray, label: str) -> np.ndarray:
     """Values as uint8 or uint16, whatever kind of number holds them."""
     if stored.dtype.kind == "f":
-        raise BadInput(f"{label} contains floating-point values; save it with 8 or 16 bits per channel.")
+        raise of_floats(label)
     if stored.dtype in (np.uint8, np.uint16):
         return stored
     if stored.min() < 0:

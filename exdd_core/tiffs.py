@@ -1,4 +1,4 @@
-"""Reads TIFF files that OpenCV refuses or misreads: of 1, 2 or 4 bits a pixel, and in tiles of odd sizes.
+"""Reads TIFF files that OpenCV refuses or misreads: of 1, 2 or 4 bits a pixel, in tiles of odd sizes, and damaged ones.
 
 Knows tags, bits and tiles. Does not know files, limits or what an image is for.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from collections.abc import Callable
 from functools import partial
 
@@ -16,6 +17,8 @@ import numpy as np
 from exdd_core import file_tags as tags
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE = range(4)
+DEFLATE = (8, 32946)  # compressions whose data end with a checksum
+PIECE = 1 << 20  # bytes that are unpacked at a time
 WHOLE = 1024  # bytes; libtiff reads uncompressed tiles only of whole multiples where a file lies in memory
 Number = Callable[..., int]
 
@@ -42,6 +45,29 @@ def values_of(content: bytes) -> np.ndarray | None:
     except (KeyError, IndexError, ValueError, struct.error, cv2.error):
         pass
     return None
+
+
+def is_damaged(content: bytes) -> bool:
+    """Whether data that Deflate compressed differ from their checksum, which OpenCV reads as other pixels."""
+    number: Number = partial(tags.tag, io.BytesIO(content))
+    if number(tags.COMPRESSION) not in DEFLATE:
+        return False
+    bits = tags.tags(io.BytesIO(content), tags.BITS) or [1]
+    left = (
+        number(tags.WIDTH) * number(tags.HEIGHT) * max(bits) * number(tags.SAMPLES) // 2
+    )  # bytes, and many to spare
+    for places, lengths in ((tags.STRIPS, tags.STRIP_LENGTHS), (tags.TILES, tags.TILE_LENGTHS)):
+        for at, length in zip(
+            *(tags.tags(io.BytesIO(content), tag) for tag in (places, lengths)), strict=False
+        ):
+            unpacking, packed = zlib.decompressobj(), content[at : at + length]
+            try:
+                while packed and left > 0 and not unpacking.eof:
+                    left -= len(unpacking.decompress(packed, PIECE))
+                    packed = unpacking.unconsumed_tail
+            except zlib.error:
+                return True
+    return False
 
 
 def _of_few_bits(content: bytes, number: Number, bits: int, meant: int) -> np.ndarray | None:

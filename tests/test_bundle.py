@@ -442,6 +442,11 @@ def test_pictures_are_read_as_the_workbench_reads_them(bundle: Path, tmp_path: P
     for name, made in (("deep.png", deep), ("deep.tif", deep), ("signed.tif", deep[..., 0].astype(np.int32))):
         cv2.imwrite(str(tmp_path / name), made)
     Image.fromarray(pixels[..., 0].astype(np.float32)).save(tmp_path / "float.tif")
+    cv2.imwrite(str(tmp_path / "floats.tif"), pixels.astype(np.float32))
+    image.save(tmp_path / "flipped.tif", compression="tiff_adobe_deflate")
+    flipped = bytearray((tmp_path / "flipped.tif").read_bytes())
+    flipped[len(flipped) // 2] ^= 0xFF
+    (tmp_path / "flipped.tif").write_bytes(flipped)
     (tmp_path / "dim.pgm").write_bytes(b"P5 # to 100\n30 20 100\n" + (pixels[..., 0] % 101).tobytes())
     for name in ("plain1.jpg", "clear1.png", "clear1.tif", "clear1.webp"):
         content = (tmp_path / name).read_bytes()
@@ -452,7 +457,8 @@ def test_pictures_are_read_as_the_workbench_reads_them(bundle: Path, tmp_path: P
         size = (9_000, 9_000) if name == "large" else (1_000_001, 16)
         Image.new("1", size).save(tmp_path / f"{name}.png")
     said = compared(bundle, sorted(tmp_path.iterdir()))
-    assert len(said) == 22
+    assert len(said) == 24
+    assert "floating-point" in said["floats.tif"] and said["flipped.tif"].startswith("flipped.tif is damaged")
     assert said["low.png"].startswith("low.png is 30 x 15 pixels; an image needs at least 16 on each side")
     assert "80 megapixels" in said["large.png"] == said["far.larger.png"].replace("far.larger", "large")
 

@@ -29,7 +29,6 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 BITS_PER_SAMPLE = 258  # of TIFF
-FLOATS = 3  # what TIFF calls its kind of numbers
 
 
 @contextmanager
@@ -60,7 +59,7 @@ def _identify(stream: io.BufferedIOBase, label: str) -> Image.Image:
         except Exception:  # the parsers of formats raise many kinds of errors for broken headers
             stream.seek(0)
             kind = format_of(stream.read(HEAD))
-            if kind == "TIFF" and file_tags.tag(stream, file_tags.SAMPLE_FORMAT) == FLOATS:
+            if kind == "TIFF" and file_tags.tag(stream, file_tags.SAMPLE_FORMAT) == pixels.FLOATS:  # type: ignore[arg-type]
                 raise pixels.of_floats(label) from None
             raise (pixels.damaged(label, kind) if kind in FORMATS else pixels.unknown(label)) from None
 

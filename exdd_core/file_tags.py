@@ -17,9 +17,11 @@ PREDICTOR, COLOURS, EXTRA, SAMPLE_FORMAT = 0x013D, 0x0140, 0x0152, 0x0153
 STRIPS, STRIP_LENGTHS = 0x0111, 0x0117
 TILE_WIDTH, TILE_HEIGHT, TILES, TILE_LENGTHS = 0x0142, 0x0143, 0x0144, 0x0145
 DNG_VERSION = 0xC612  # of the raw files of cameras
+ONE_PAGE = "Only page 1 of {} was inspected; save each page as a separate file."
 LARGEST = 1 << 20  # bytes of EXIF data that are read
 MOST = 100_000  # pieces of a file that are looked at; a PNG file of 256 MB has some 30,000
 MOST_NUMBERS = 1 << 24  # of a tag, such as the lengths of tiles
+ORDERS = {b"II": "<", b"MM": ">"}  # of bytes in TIFF, as `struct` names them
 _NUMBERS = {1: "B", 3: "H", 4: "I", 16: "Q"}  # kinds of whole numbers in TIFF, as `struct` names them
 _START_OF_SCAN, _END, _APP1 = 0xDA, 0xD9, 0xE1
 
@@ -42,6 +44,26 @@ def orientation(stream: BinaryIO) -> int:
             if wanted != b"\xe1" or found.startswith(b"Exif\0\0"):
                 value = tag(io.BytesIO(found.removeprefix(b"Exif\0\0")), ORIENTATION)
                 return value if 1 <= value <= 8 else 1
+    return 1
+
+
+def pages(stream: BinaryIO) -> int:
+    """The pages of a TIFF file, the frames of a PNG or WebP file; 1 for other files and for damaged ones."""
+    stream.seek(0)
+    head = stream.read(16)
+    try:
+        if head[:8] == b"\x89PNG\r\n\x1a\n":
+            for name, _ in _chunks(stream, 8, ">I4s", 4):
+                if name == b"acTL":
+                    return max(1, int.from_bytes(stream.read(4), "big"))
+                if name == b"IDAT":
+                    break
+        elif head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+            return max(1, sum(name == b"ANMF" for name, _ in _chunks(stream, 12, "<4sI", 0)))
+        elif head[:2] in ORDERS:
+            return max(1, sum(1 for _ in _directories(stream)))
+    except (struct.error, OSError, OverflowError, ValueError):
+        pass
     return 1
 
 
@@ -69,14 +91,8 @@ def with_tag(content: bytes, wanted: int, values: Sequence[int]) -> bytes:
 
 def _place(stream: BinaryIO, wanted: int) -> tuple[int, struct.Struct]:
     """Where the numbers of a tag begin, and how they are written. Raises `KeyError` where it lacks, and as `struct`."""
-    stream.seek(0)
-    head = stream.read(16)
-    order = {b"II": "<", b"MM": ">"}[head[:2]]
-    big = struct.unpack_from(f"{order}H", head, 2) == (43,)
-    (at,) = struct.unpack_from(f"{order}{'8xQ' if big else '4xI'}", head)
-    stream.seek(at)
+    order, big, entries = next(_directories(stream), ("<", False, 0))
     entry, within = struct.Struct(f"{order}{'HHQ8s' if big else 'HHI4s'}"), 8 if big else 4
-    (entries,) = struct.unpack(f"{order}{'Q' if big else 'H'}", stream.read(8 if big else 2))
     for _ in range(min(entries, MOST)):
         name, kind, count, value = entry.unpack(stream.read(entry.size))
         if name == wanted:
@@ -85,6 +101,26 @@ def _place(stream: BinaryIO, wanted: int) -> tuple[int, struct.Struct]:
                 return stream.tell() - within, numbers
             return struct.unpack(f"{order}{'Q' if big else 'I'}", value)[0], numbers
     raise KeyError(wanted)
+
+
+def _directories(stream: BinaryIO) -> Iterator[tuple[str, bool, int]]:
+    """The directories of a TIFF file, one for each page: the order of its bytes as `struct` names it, whether it is
+    BigTIFF, and the number of entries, which are read next. Raises `KeyError` for other files, and as `struct`."""
+    stream.seek(0)
+    head = stream.read(16)
+    order = ORDERS[head[:2]]
+    big = struct.unpack_from(f"{order}H", head, 2) == (43,)
+    (at,) = struct.unpack_from(f"{order}{'8xQ' if big else '4xI'}", head)
+    number, size = (struct.Struct(f"{order}Q"), 20) if big else (struct.Struct(f"{order}I"), 12)
+    known: set[int] = set()
+    while at and at not in known and len(known) < MOST:
+        known.add(at)
+        stream.seek(at)
+        (entries,) = struct.unpack(f"{order}{'Q' if big else 'H'}", stream.read(8 if big else 2))
+        start = stream.tell()
+        yield order, big, entries
+        stream.seek(start + entries * size)
+        (at,) = number.unpack(stream.read(number.size))
 
 
 def _segments(stream: BinaryIO) -> Iterator[tuple[bytes, int]]:

@@ -31,6 +31,7 @@ SEPARATE = 2  # how TIFF calls colours that are stored one after another
 UNSPECIFIED, OPACITY = 0, 2
 # Compressions of TIFF that may hold differences: LZW, Deflate, LZMA, Zstandard.
 OF_DIFFERENCES = (5, 8, 32946, 34925, 50000)
+FLOATS = 3  # what TIFF calls the kind of its numbers
 LAB = (8, 9, 10)  # photometric interpretations that OpenCV takes for RGB
 
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # a sentence says what is wrong with a file
@@ -133,6 +134,8 @@ def values_of(source: Source, label: str) -> np.ndarray:
         raise BadInput(
             f"{label} is a raw camera file, of which only a small preview could be read; develop it to PNG or TIFF."
         )
+    if kind == "TIFF" and file_tags.tag(io.BytesIO(content), file_tags.SAMPLE_FORMAT) == FLOATS:
+        raise of_floats(label)
     if meant in LAB:
         raise BadInput(f"{label} has L*a*b* colours; save it in greyscale or RGB.")
     if kind == "TIFF" and tiffs.is_damaged(content):

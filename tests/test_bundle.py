@@ -132,6 +132,22 @@ def test_neither_a_name_nor_the_end_of_a_pipe_ends_the_program(
         assert program.main(words) == 0
 
 
+def test_a_bundle_says_that_it_looked_at_one_page(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from PIL import Image
+
+    page = Image.fromarray(np.zeros((64, 64, 3), np.uint8))
+    page.save(tmp_path / "two.tif", save_all=True, append_images=[page])
+    page.save(tmp_path / "one.tif")
+    assert program.main([str(bundle), "--json", str(tmp_path / "two.tif"), str(tmp_path / "one.tif")]) == 0
+    told, said = capsys.readouterr()
+    assert [json.loads(line)["pages"] for line in told.splitlines()] == [2, 1]
+    assert said.strip().endswith(
+        "two.tif: Only page 1 of 2 was inspected; save each page as a separate file."
+    )
+
+
 def test_a_damaged_network_is_refused_by_its_golden_images(bundle: Path, tmp_path: Path) -> None:
     def weaker(name: str, content: bytes) -> bytes:
         middle = len(content) // 2

@@ -13,7 +13,7 @@ from PIL import Image
 
 from exdd_core import pixels
 from exdd_core.errors import BadInput
-from exdd_core.file_tags import ORIENTATION, tag
+from exdd_core.file_tags import ORIENTATION, pages, tag
 from exdd_core.images import exif_orientation, header, mask_values, probe, read_image, read_values
 
 PICTURE = np.arange(20 * 30 * 3, dtype=np.uint8).reshape(20, 30, 3)
@@ -192,11 +192,31 @@ def test_signed_bytes_are_eight_bits() -> None:
 
 
 def test_a_kind_of_tiff_that_cannot_be_read_is_not_called_damaged_alone() -> None:
-    for values in (PICTURE.astype(np.float64), PICTURE[..., 0].astype(np.float16)):
-        with pytest.raises(BadInput, match=r"kind of TIFF that cannot be read; .* save it as PNG"):
-            read_image(tiff(values))
+    for kind, said in (
+        (np.complex64, r"kind of TIFF that cannot be read; .* save it as PNG"),
+        (np.float16, "floating-point values"),
+        (np.float64, "floating-point values"),
+    ):
+        for read in (read_image, lambda content: pixels.values_of(content, "it")):
+            with pytest.raises(BadInput, match=said):
+                read(tiff(PICTURE[..., 0].astype(kind)))
 
 
 @pytest.mark.parametrize("content", [b"", b"II*\0", exif()[:12], b"MM\0+" + bytes([255] * 12), bytes(64)])
 def test_damaged_tags_are_no_tags(content: bytes) -> None:
     assert tag(io.BytesIO(content), ORIENTATION) == 1
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "BigTIFF", "PNG", "WEBP"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_pages_are_counted_as_other_readers_do(kind: str, count: int) -> None:
+    stream = io.BytesIO()
+    if kind == "BigTIFF":
+        with tifffile.TiffWriter(stream, bigtiff=True) as writer:
+            for _ in range(count):
+                writer.write(PICTURE)
+    else:
+        one, *others = [Image.fromarray(PICTURE + np.uint8(number)) for number in range(count)]
+        one.save(stream, kind, save_all=True, append_images=others)
+    assert pages(stream) == header(stream.getvalue()).pages == count
+    assert pages(io.BytesIO(stream.getvalue()[:30])) == 1

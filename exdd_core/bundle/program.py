@@ -56,6 +56,7 @@ def _score(options: argparse.Namespace, bundle: str) -> int:
     # cores that the network computes on.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", "80000000")  # more is refused before it is decoded
+    from exdd_core import file_tags
     from exdd_core.bundle import scorer
 
     try:
@@ -71,7 +72,14 @@ def _score(options: argparse.Namespace, bundle: str) -> int:
             print(error, file=sys.stderr)
             code = 2
             continue
-        print(json.dumps(_told(path, made)) if options.json else _line(path, made), flush=True)
+        with path.open("rb") as stream:
+            pages = file_tags.pages(stream)
+        if pages > 1:
+            print(f"{path}: {file_tags.ONE_PAGE.format(pages)}", file=sys.stderr)
+        print(
+            json.dumps(_told(path, made) | {"pages": pages}) if options.json else _line(path, made),
+            flush=True,
+        )
     return code
 
 

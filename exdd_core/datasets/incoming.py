@@ -17,6 +17,7 @@ from exdd_core.datasets.record import natural_key
 from exdd_core.datasets.tree import Tree
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
+from exdd_core.file_tags import ONE_PAGE
 from exdd_core.formats import FORMATS, FORMATS_TEXT, picture_format
 from exdd_core.picture import Picture
 from exdd_core.sentences import listed
@@ -36,7 +37,7 @@ def notes(
     """
     said = []
     if picture.pages > 1:
-        said.append(f"Only page 1 of {picture.pages} was inspected; save each page as a separate file.")
+        said.append(ONE_PAGE.format(picture.pages))
     if picture.depth is not None and bank and depth is None:
         why = f"bank {bank} was built from 8-bit images, so the brightness may differ"
         if by_brightest:

@@ -20,6 +20,7 @@ import httpx
 import numpy as np
 import pytest
 from gradio_client.exceptions import AppError
+from PIL import Image
 
 from exdd_core.api import __main__ as described
 from exdd_core.cli import main
@@ -87,6 +88,16 @@ def test_a_whole_round(workspace: Workspace, address: str, capsys: pytest.Captur
     plain, bar = scored["images"]
     assert (plain["image"], plain["exdd_verdict"], bar["exdd_verdict"]) == ("plain.png", "normal", "defect")
     assert len(scored["refused"]) == 1 and scored["refused"][0].startswith("notes.txt")
+
+    # Of a file of several pages only the first is looked at, which is said.
+    page = Image.fromarray(plates.plate(601))
+    page.save(pages := io.BytesIO(), "TIFF", save_all=True, append_images=[page])
+    both = post(
+        "score", files=[("files", ("two.tif", pages.getvalue())), ("files", ("bar.png", uploads["bar.png"]))]
+    )
+    assert scored["notes"] == [] and [note[:32] for note in both["notes"]] == [
+        "two.tif: Only page 1 of 2 was in"
+    ]
 
     # Regions, map and nearest patches of one of them agree.
     here = {"image": bar["id"]}

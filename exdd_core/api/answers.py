@@ -58,10 +58,12 @@ class Scored(ResultRow):
 
 
 class ScoredUploads(Answer):
-    """The results of uploaded images. refused: one sentence for each file that could not be scored."""
+    """The results of uploaded images. refused: one sentence for each file that could not be scored. notes: sentences on
+    how the others were read, such as that only the first of several pages was inspected."""
 
     images: list[Scored]
     refused: list[str]
+    notes: list[str]
 
 
 class Regions(Answer):

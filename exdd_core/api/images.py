@@ -60,8 +60,17 @@ def score(here: Here, files: Files, bank: Bank = None) -> answers.ScoredUploads:
     here.review.bank_state(bank)  # raises for a version that does not exist, before anything is kept
     with received(files) as places:
         ids, refused = here.review.add_files(places)
-    refused += here.review.score([here.review.image(id) for id in ids], None, bank)
-    return answers.ScoredUploads(images=_rows(here, ids, bank), refused=refused)
+    uploads = [here.review.image(id) for id in ids]
+    refused += here.review.score(uploads, None, bank)
+    rows = _rows(here, ids, bank)
+    scored = {row["id"] for row in rows}
+    notes = [
+        f"{image.name}: {said}"
+        for image in uploads
+        if image.id in scored
+        for said in here.review.notes(image, here.review.read(image, bank), bank)
+    ]
+    return answers.ScoredUploads(images=rows, refused=refused, notes=notes)
 
 
 @router.post("/score/list", status_code=202)

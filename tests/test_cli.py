@@ -520,6 +520,11 @@ def test_real_masks_transplants_and_a_mask_file(painted, tmp_path, capsys):
     assert "--anywhere requires" in refusal(
         capsys, "synthesize", "--workspace", painted, *options, "--anywhere"
     )
+    (tmp_path / "small.png").write_bytes(encode_png(mask[:90]))
+    small = refusal(capsys, "synthesize", "--workspace", painted, *options[:-1], tmp_path / "small.png")
+    assert f"small.png is {row.width} x 90 pixels but its image is {row.width} x {row.height}" in small
+    long = refusal(capsys, "synthesize", "--workspace", painted, *options, "--defect-type", "a" * 64)
+    assert "A name can have at most 63 characters" in long
     photograph = refusal(capsys, "synthesize", "--workspace", painted, *options[:-1], row.path)
     assert "is a photograph, not a mask" in photograph
 

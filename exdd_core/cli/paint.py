@@ -168,15 +168,16 @@ def _order(workspace: Workspace, options: argparse.Namespace) -> Order:
             )
         model = Path(options.sdxl_model).expanduser()
         settings["model"] = str(model.resolve()) if model.exists() else options.sdxl_model
+    sources = [name if name.startswith(f"{dataset}/") else f"{dataset}/{name}" for name in options.image]
     return orders.Order(
         dataset=dataset,
         engine=engine,
-        sources=[name if name.startswith(f"{dataset}/") else f"{dataset}/{name}" for name in options.image],
+        sources=sources,
         template=options.prompt or (saved.prompt if saved else ""),
         negative_prompt=negative if negative is not None else (saved.negative_prompt if saved else ""),
         prompt_id=saved.id if saved else "",
         settings=(saved.settings if saved and saved.engine in ("", engine) else {}) | settings,
-        mask=_mask(workspace, options),
+        mask=_mask(workspace, dataset, sources, options),
         count=options.count,
         each=options.each,
         seed=options.seed,
@@ -196,8 +197,12 @@ def _settings(pairs: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _mask(workspace: Workspace, options: argparse.Namespace) -> Json:
-    """A `MaskSpec` as JSON: a varied mask for each painting, or one file for all."""
+def _mask(workspace: Workspace, dataset: str, sources: Sequence[str], options: argparse.Namespace) -> Json:
+    """A `MaskSpec` as JSON: a varied mask for each painting, or one file for all, of the size of one of their images.
+
+    sources: ids of the images to paint on; none for any of the data set.
+    """
+    from exdd_core import images
     from exdd_core.datasets import incoming
     from exdd_core.synthesis import mask_spec
     from exdd_core.workspace import drawn_masks
@@ -211,7 +216,12 @@ def _mask(workspace: Workspace, options: argparse.Namespace) -> Json:
         raise BadInput(
             "--anywhere requires --masks real or procedural; a mask file is painted where its mask lies."
         )
-    file = drawn_masks.keep_mask(workspace, incoming.take_mask(Path(options.masks), None))
+    mask = incoming.take_mask(Path(options.masks), None)
+    painted = workspace.images(dataset, split="train", label="normal")
+    sizes = {(row.height, row.width) for row in ([workspace.image(one) for one in sources] or painted)}
+    if sizes and mask.shape not in sizes:
+        images.of_shape(mask, min(sizes), options.masks)
+    file = drawn_masks.keep_mask(workspace, mask)
     return {
         "source": "uploaded",
         "file": file,

@@ -28,7 +28,7 @@ from exdd_core.synthesis.orders import MOST, MOST_CELLS, MOST_SEED, Axis, Order,
 from exdd_core.synthesis.prior import Place
 from exdd_core.synthesis.request import Donor
 from exdd_core.synthesis.sdxl_adapters import weighted
-from exdd_core.workspace import adapters, candidates
+from exdd_core.workspace import adapters, candidates, names
 
 if TYPE_CHECKING:
     from exdd_core.workspace import ImageRow, Workspace
@@ -76,6 +76,7 @@ def recipes(workspace: Workspace, order: Order) -> list[Recipe]:
 
     The same order gives the same recipes as long as its data set is the same.
     """
+    order = replace(order, defect_type=names.checked(order.defect_type))
     if order.axes:
         return _cells(workspace, order)
     spec = replace(_checked(workspace, order), region=workspace.dataset(order.dataset).roi or "")

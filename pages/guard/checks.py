@@ -36,6 +36,7 @@ SERVED = re.compile(
 )
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 DEEPEST = 50  # values within each other; the deepest of a page has a dozen
+MOST_VALUES = 500_000  # of one call, by its separators; a page sends some ten thousand ids at most
 PROGRAMS = (
     "Send the header Authorization: Bearer, with the token from the address that the workbench printed, or with the "
     "key that 'python -m exdd_core users key NAME' prints."
@@ -123,7 +124,12 @@ def too_large(path: str, doors: Doors) -> Refused:
 
 def parse_call(body: bytes) -> dict[str, object]:
     """The JSON object of a function call, in UTF-8. Refuses what no page sends: numbers that are not finite, halves of
-    characters, values within more values than ours are, other values."""
+    characters, values within more values than ours are, other values; and more values than a call of ours has, before
+    any is made: 64 MB of empty lists take gigabytes, and half a minute in which nobody else is answered."""
+    if sum(map(body.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        raise Refused(
+            413, f"This has more than {MOST_VALUES:,} values, so nothing was done; send fewer at a time."
+        )
     try:
         text = body.decode()  # json.loads itself takes bytes in UTF-16, and halves of characters
         call = json.loads(text, parse_constant=_finite, parse_float=_finite)

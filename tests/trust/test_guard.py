@@ -218,6 +218,17 @@ def test_a_body_that_is_too_large_is_stopped(workspace: Workspace) -> None:
         checks.check_type("/" + CALL, "POST", Headers(long), Doors())
 
 
+def test_a_call_with_more_values_than_any_page_sends_is_not_parsed(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks.json, "loads", lambda *_, **__: pytest.fail("It was parsed."))
+    body = b'{"data": [' + b"[]," * checks.MOST_VALUES + b"0]}"
+    with serving(workspace, Doors(mcp=True)) as address:
+        for path in (CALL, "gradio_api/run/predict", "api/v1/build", "mcp"):
+            answer = httpx.post(address + path, content=body, headers={"Content-Type": "application/json"})
+            assert answer.status_code == 413 and "more than 500,000 values" in answer.text, path
+
+
 # --- files --------------------------------------------------------------------------------------------------------
 
 

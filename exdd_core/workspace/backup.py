@@ -42,11 +42,18 @@ class Saved(TypedDict):
 
 def copy_database(source: Path, target: Path) -> None:
     """Copy a database that others may be writing to, by SQLite's online backup."""
-    reading = sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True)
+    reading = sqlite3.connect(f"{source.as_uri()}?mode={read_only(source)}", uri=True)
     with closing(reading), closing(sqlite3.connect(target)) as to:
         reading.backup(to)
         to.execute("PRAGMA journal_mode = delete")
     files.sync(target)
+
+
+def read_only(database: Path) -> str:
+    """How SQLite opens a database to read it: without locks where nobody writes, as a log would show."""
+    log = database.with_name(f"{database.name}-wal")
+    quiet = not files.is_writable(database.parent) and not (log.exists() and log.stat().st_size)
+    return "ro&immutable=1" if quiet else "ro"
 
 
 def keep_before_migration(folder: Path, version: int) -> None:
@@ -59,9 +66,14 @@ def keep_before_migration(folder: Path, version: int) -> None:
 
 
 def save(workspace: Workspace, target: Path, progress: Progress | None = None) -> Saved:
-    """Write an archive of a workspace and read it again to compare it. Raises BadInput where it cannot be made."""
+    """Write an archive of a workspace and read it again to compare it. Raises BadInput where it cannot be made.
+
+    The database is copied into the cache first, or beside the archive where the workspace cannot be written to.
+    """
     progress, digests, total = progress or Progress(), {}, 0
-    with failures.as_bad_input(), tempfile.TemporaryDirectory(dir=workspace.path / "cache") as folder:
+    cache = workspace.path / "cache"
+    scratch = cache if files.is_writable(cache) else target.absolute().parent
+    with failures.as_bad_input(), tempfile.TemporaryDirectory(dir=scratch, prefix=".") as folder:
         database = Path(folder) / failures.DATABASE
         copy_database(workspace.path / failures.DATABASE, database)  # first: what it names is there already
         names = sorted(_names(workspace.path))

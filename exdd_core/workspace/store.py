@@ -36,7 +36,7 @@ from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.images import read_mask
 from exdd_core.workspace import columns, context, copies, dataset_states, names, schema
-from exdd_core.workspace.backup import keep_before_migration
+from exdd_core.workspace.backup import keep_before_migration, read_only
 from exdd_core.workspace.columns import BankColumns, DatasetColumns, ImageColumns
 from exdd_core.workspace.failures import DATABASE, as_bad_input, damaged
 from exdd_core.workspace.placing import LOCK, MADE, bring_caches_up_to_date, sweep
@@ -384,9 +384,8 @@ def connect(path: Path) -> sqlite3.Connection:
     if path.stat().st_size == 0:  # SQLite would treat it as a new database and remove its log
         raise damaged("it is empty")
     mode = "rw"  # does not create a file, so a workspace that was deleted meanwhile stays deleted
-    if not files.is_writable(path.parent):  # SQLite needs no locks where nobody writes, as a log would show
-        log = path.with_name(f"{path.name}-wal")
-        mode = "ro" if log.exists() and log.stat().st_size else "ro&immutable=1"
+    if not files.is_writable(path.parent):
+        mode = read_only(path)
     return sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True, timeout=30, factory=copies.Connection)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
 import zipfile
@@ -9,6 +10,7 @@ from contextlib import closing
 
 import pytest
 
+from exdd_core import files
 from exdd_core.banks.detectors import load_detector
 from exdd_core.cli import main
 from exdd_core.curation import accept
@@ -50,6 +52,18 @@ def test_a_backup_made_while_somebody_decides_is_whole(workspace, tmp_path):
         thread.join()
     backup.restore(tmp_path / "b.zip", tmp_path / "again")
     assert checking.check(Workspace.open(tmp_path / "again")) == []
+
+
+def test_a_workspace_that_cannot_be_written_to_is_saved(workspace, tmp_path, monkeypatch):
+    writable = files.is_writable
+    monkeypatch.setattr(
+        files, "is_writable", lambda at: not at.is_relative_to(workspace.path) and writable(at)
+    )
+    shutil.rmtree(workspace.path / "cache")
+    backup.save(workspace, tmp_path / "b.zip")
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["b.zip"]
+    backup.restore(tmp_path / "b.zip", tmp_path / "again")
+    assert len(Workspace.open(tmp_path / "again").images("plates")) == len(workspace.images("plates"))
 
 
 def test_a_damaged_backup_is_refused_and_leaves_nothing(workspace, tmp_path):

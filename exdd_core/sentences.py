@@ -20,6 +20,11 @@ def quoted(words: object) -> str:
     return "An empty field" if words is None or not str(words).strip() else f'"{words}"'
 
 
+def spelt(words: str) -> str:
+    """A name or a sentence on one line that steers no terminal: what does not print becomes escapes such as \\x1b."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
+
+
 def percent(share: float, digits: int = 0) -> str:
     """A share from 0 to 1: "12 %"."""
     return f"{100 * share:.{digits}f} %"

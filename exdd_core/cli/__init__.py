@@ -41,6 +41,7 @@ from exdd_core.cli import (
 )
 from exdd_core.cli.arguments import Command, Group, folder, user
 from exdd_core.errors import INTERRUPTED, BadInput, Cancelled
+from exdd_core.sentences import spelt
 
 COMMANDS: dict[str, Command | Group] = {
     "import": (data.import_, data.import_options),
@@ -150,7 +151,7 @@ def _check_empty(words: Sequence[str]) -> None:
 
 def _refuse(sentence: str, code: int = 2) -> int:
     """Print a sentence in one line, even where a path or a library has line breaks; returns the exit code."""
-    print(" ".join(sentence.split()), file=sys.stderr)
+    print(spelt(" ".join(sentence.split())), file=sys.stderr)
     return code
 
 

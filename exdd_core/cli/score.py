@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from exdd_core.cli.arguments import Add, new_file, open_workspace
 from exdd_core.cli.terminal import progress, say
 from exdd_core.errors import BadInput
+from exdd_core.sentences import spelt
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
     from exdd_core.cli import answers
@@ -279,11 +280,11 @@ def _print_scores(rows: list[answers.ScoredRow]) -> None:
         exdd = _cell(row["exdd_score"], row["exdd_threshold"], row["exdd_verdict"])
         chance = agreeing(row["exdd_verdict"], row["exdd_probability"])
         likely = "" if chance is None else f" Probability of a defect: {chance:.0%}."
-        print(f"{patchcore}  {exdd}  {row['image']}\n    {row['exdd_reason']}{likely}")
+        print(f"{patchcore}  {exdd}  {spelt(row['image'])}\n    {row['exdd_reason']}{likely}")
         for region in row["regions"] or ():
             print(f"    {_region(region)}")
         for note in row["notes"]:
-            print(f"    {note}")
+            print(f"    {spelt(note)}")
 
 
 def _region(region: RegionRow) -> str:

@@ -11,12 +11,13 @@ import time
 from typing import TypeVar
 
 from exdd_core.progress import Progress
+from exdd_core.sentences import spelt
 
 Answer = TypeVar("Answer")
 
 
 def say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
+    print(spelt(sentence), file=sys.stderr, flush=True)
 
 
 def print_result(sentence: str, answer: Answer, options: argparse.Namespace) -> Answer:

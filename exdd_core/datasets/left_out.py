@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from exdd_core.datasets.record import natural_key
 from exdd_core.datasets.reports import LeftOutRow
 from exdd_core.datasets.tree import Tree, is_below, parent
-from exdd_core.sentences import count, listed
+from exdd_core.sentences import count, listed, spelt
 
 EMPTY = "it holds nothing"
 AS_CHOSEN = "as you chose"
@@ -63,14 +63,7 @@ def by_folder(tree: Tree, reasons: dict[str, str]) -> list[LeftOut]:
             grouped[folder, EMPTY].append(folder)
     return [
         LeftOut(
-            _spelt(folder), reason, tuple(map(_spelt, sorted(paths, key=natural_key))), reason not in CHOSEN
+            spelt(folder), reason, tuple(map(spelt, sorted(paths, key=natural_key))), reason not in CHOSEN
         )
         for (folder, reason), paths in sorted(grouped.items(), key=lambda item: natural_key(item[0][0]))
     ]
-
-
-def _spelt(name: str) -> str:
-    """A name that can be shown and stored: characters that do not print become escapes such as \\x0b."""
-    return (
-        name if name.isprintable() else name.encode("ascii", "backslashreplace").decode().replace("\n", "\\n")
-    )

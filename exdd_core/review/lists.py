@@ -26,7 +26,7 @@ from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.formats import FORMATS_TEXT, is_system_file
 from exdd_core.images import probe
-from exdd_core.sentences import count
+from exdd_core.sentences import count, spelt
 from exdd_core.workspace import image_windows, imports
 
 if TYPE_CHECKING:
@@ -270,8 +270,8 @@ def _removed(workspace: Workspace) -> Path:
 
 
 def _kept_name(name: str) -> str:
-    """A file name without folders that is short enough and that a listing of images does not skip."""
-    last = Path(name.replace("\0", "")).name.encode("utf-8", "replace").decode()
+    """A file name without folders that prints, is short enough, and that a listing of images does not skip."""
+    last = spelt(Path(name.replace("\0", "")).name.encode("utf-8", "replace").decode())
     if len(last.encode()) > NAME:
         last = last.encode()[: NAME // 2].decode("utf-8", "ignore") + Path(last).suffix[-10:]
     return last if last and not is_system_file(last) else f"image-{last.lstrip('.')}"

@@ -1,6 +1,7 @@
 // Runs first on every page: light or dark before anything is painted, the button that switches and remembers it, the
 // sorting of tables, hints of what is cut off, the sentence of an event that was refused, the keys that a visitor's
-// role lacks, and rest while nothing changes. It knows nothing of pages; Gradio asks matchMedia what the system prefers, so it answers.
+// role lacks, where the focus goes, and rest while nothing changes. It knows nothing of pages; Gradio asks matchMedia what
+// the system prefers, so it answers.
 // It stands in the page's <head> itself and is no module: a module would run after the first paint.
 (() => {
   const KEY = "exdd-theme";
@@ -119,6 +120,75 @@
     event.stopImmediatePropagation();
   };
   window.addEventListener("click", stopSecond, true);
+
+  // What has the focus may be drawn anew, disabled, hidden or taken away, often by its own press. The focus then goes to
+  // its successor, else to the nearest box around the place: a second press counts, and Tab goes on from there.
+  /** @typedef {{ one: HTMLElement, like: string, around: HTMLElement[], focusVisible: boolean, held?: HTMLElement }} Focused */
+  /** @type {Focused | null} */
+  let focused = null;
+  /** @param {Element | null} one */
+  const canFocus = (one) => Boolean(one?.isConnected && one.checkVisibility() && !one.matches(":disabled"));
+  /** @param {HTMLElement} one */
+  const label = (one) =>
+    one.getAttribute("aria-label") || (one.textContent ?? "").replace(/[\d~.,]+/g, "").trim();
+  /** @param {HTMLElement} one */
+  const likeness = (one) => [one.tagName, one.dataset.id, label(one) || one.className].join();
+  /** @param {HTMLElement} one @returns {Focused} */
+  const withFocus = (one) => {
+    const around = [];
+    for (let at = one.parentElement; at && at !== document.body; at = at.parentElement) around.push(at);
+    return { one, like: likeness(one), around, focusVisible: one.matches(":focus-visible") };
+  };
+
+  /** @param {Focused} lost */
+  const refocus = (lost) => {
+    const { one, like, around, focusVisible, held } = lost;
+    const box = around.find(canFocus) || document.querySelector("#content");
+    if (!(box instanceof HTMLElement)) return;
+    const others = DELETES.test(label(one)) ? [] : box.querySelectorAll(one.tagName);
+    const successor = [one, ...others].find(
+      (other) => other instanceof HTMLElement && canFocus(other) && likeness(other) === like,
+    );
+    const next = /** @type {HTMLElement} */ (
+      successor || box.querySelector(":scope:not([open]) > summary") || box
+    );
+    if (next === held) return;
+    if (next === box) {
+      lost.held = box;
+      if (!box.hasAttribute("tabindex")) box.tabIndex = -1;
+    }
+    const options = { preventScroll: true, focusVisible };
+    next.focus(options);
+  };
+  const keepFocus = () => {
+    const active = document.activeElement;
+    if (!focused || (active !== document.body && active !== focused.held && canFocus(active))) return;
+    if (!focused.held && canFocus(focused.one))
+      focused = null; // a script or a press elsewhere gave the focus up
+    else refocus(focused);
+  };
+  let isDue = false;
+  const keepFocusSoon = () => {
+    if (focused && !focused.one.isConnected) keepFocus();
+    if (isDue || !focused) return;
+    isDue = true;
+    nextFrame(() => {
+      isDue = false;
+      keepFocus();
+    });
+  };
+  const attributeFilter = ["disabled", "hidden", "open", "class", "style"];
+  new MutationObserver(keepFocusSoon).observe(document, { subtree: true, childList: true, attributeFilter });
+  document.addEventListener("focusin", ({ target }) => {
+    if (target instanceof HTMLElement && target !== focused?.held) focused = withFocus(target);
+  });
+  document.addEventListener("focusout", keepFocusSoon);
+  for (const kind of ["keydown", "pointerdown"]) {
+    const goOn = () => {
+      if (focused?.held) focused = withFocus(focused.held); // what comes back later takes the focus from nobody
+    };
+    window.addEventListener(kind, goOn, true);
+  }
 
   document.addEventListener("click", (event) => {
     const link = clicked(event, ".skip, .jump");

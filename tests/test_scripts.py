@@ -172,6 +172,49 @@ def test_a_refusal_that_is_no_json_is_said(browser: Browser) -> None:
         assert "Sign in again" in page.locator(".frame-refused").inner_text()
 
 
+def test_the_focus_stays_where_a_press_draws_its_place_anew(scripts: Page) -> None:
+    scripts.evaluate("""async () => {
+      const text = await (await fetch("/frame.js")).text();
+      document.body.innerHTML = `<main id="content"><div id="box"></div>
+        <details><summary>Export</summary><button>As CSV</button></details></main>`;
+      document.head.appendChild(document.createElement("script")).textContent = text;
+      document.querySelector("details button").onclick = () => (document.querySelector("details").open = false);
+      window.presses = 0;
+      const act = () => {
+        window.presses += 1;
+        show(`Missed ${window.presses}`, "Delete one", "Normal");
+      };
+      window.show = (...words) => document.querySelector("#box").replaceChildren(...words.map((name) =>
+        Object.assign(document.createElement("button"), { textContent: name, onclick: act })));
+      window.show("Missed 0", "Delete one", "Normal");
+    }""")
+    focused = "document.activeElement.textContent"
+    scripts.get_by_role("button", name="Missed").focus()
+    for count in (1, 2):  # the second press reaches what came instead
+        scripts.keyboard.press("Enter")
+        assert scripts.evaluate(f"[presses, {focused}]") == [count, f"Missed {count}"]
+    scripts.evaluate("show('Cancel')")  # Tab goes on from there, and what comes back has the focus again
+    assert scripts.evaluate("document.activeElement.id") == "box"
+    scripts.evaluate("show('Normal', 'Missed 9')")
+    assert scripts.evaluate(focused) == "Missed 9"
+    scripts.evaluate("document.activeElement.disabled = true")
+    scripts.wait_for_function("document.activeElement.id === 'box'")
+    scripts.keyboard.press("x")
+    scripts.evaluate("show('Missed 9')")  # somebody has gone on meanwhile
+    assert scripts.evaluate("document.activeElement.id") == "box"
+    scripts.evaluate("show('Delete one', 'Delete one')")
+    scripts.get_by_role("button", name="Delete").first.focus()
+    scripts.keyboard.press("Enter")  # a key that is held down deletes nothing else
+    assert scripts.evaluate("document.activeElement.id") == "box"
+    scripts.locator("summary").click()
+    scripts.get_by_role("button", name="As CSV").focus()
+    scripts.keyboard.press("Enter")
+    scripts.wait_for_function("document.activeElement.textContent === 'Export'")
+    scripts.evaluate("document.activeElement.blur()")  # given up on purpose
+    scripts.evaluate("() => new Promise(requestAnimationFrame).then(() => show('Missed 1'))")
+    assert scripts.evaluate("document.activeElement === document.body")
+
+
 def test_a_hint_of_cut_words_goes_when_they_are_whole(scripts: Page) -> None:
     scripts.evaluate("""async () => {
       const text = await (await fetch("/frame.js")).text();

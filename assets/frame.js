@@ -111,11 +111,14 @@
     apply();
   });
 
-  // What the second click of a double click would delete, the first one has only just brought there.
+  // What the second click of a double click would delete, the first one has only just brought there; and a job that the
+  // first one has begun is not wanted twice.
   const DELETES = /^(Delete|Drop|Remove|Clear|Stop offering)\b/;
+  const STARTS = /^(Build|Compare|Create|Export|Import|Measure|Queue|Rebuild|Score|Search|Teach)\b/;
   const stopSecond = (/** @type {MouseEvent} */ event) => {
     const button = event.detail > 1 && clicked(event, "button");
-    if (!button || !DELETES.test(button.getAttribute("aria-label") || button.textContent || "")) return;
+    const words = ((button && (button.getAttribute("aria-label") || button.textContent)) || "").trim();
+    if (!DELETES.test(words) && !STARTS.test(words)) return;
     event.preventDefault();
     event.stopImmediatePropagation();
   };

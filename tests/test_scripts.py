@@ -215,6 +215,21 @@ def test_the_focus_stays_where_a_press_draws_its_place_anew(scripts: Page) -> No
     assert scripts.evaluate("document.activeElement === document.body")
 
 
+def test_a_double_click_begins_a_job_once_and_repeats_a_step(scripts: Page) -> None:
+    scripts.evaluate("""async () => {
+      const text = await (await fetch("/frame.js")).text();
+      document.body.innerHTML = ["Queue 50", "Score 31 more", "Next"].map((name) =>
+        `<button onclick="presses['${name}'] = (presses['${name}'] || 0) + 1"> ${name}</button>`).join(" ");
+      document.head.appendChild(document.createElement("script")).textContent = text;
+      window.presses = {};
+    }""")
+    for button in scripts.get_by_role("button").all():
+        button.dblclick()
+    assert scripts.evaluate("presses") == {"Queue 50": 1, "Score 31 more": 1, "Next": 2}
+    scripts.get_by_role("button", name="Queue").click()  # whoever wants it twice presses it twice
+    assert scripts.evaluate("presses")["Queue 50"] == 2
+
+
 def test_a_hint_of_cut_words_goes_when_they_are_whole(scripts: Page) -> None:
     scripts.evaluate("""async () => {
       const text = await (await fetch("/frame.js")).text();

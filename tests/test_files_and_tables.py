@@ -136,3 +136,13 @@ def test_manifests_keep_names_that_begin_like_formulas(tmp_path: Path) -> None:
     write_manifests(records, tmp_path)
     assert "'=a.png" in (tmp_path / "train.csv").read_text("utf-8")
     assert read_manifests(tmp_path) == records
+
+
+def test_yaml_whose_aliases_stand_for_billions_of_values_is_refused(tmp_path: Path) -> None:
+    """A class of such a file, as text, would take all memory."""
+    lines = [f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 9)}]" for n in range(9)]
+    (tmp_path / "data.yaml").write_text("\n".join(["a0: &a0 [x]", *lines, "names: *a9"]))
+    with pytest.raises(BadInput, match="uses aliases"):
+        read_yaml(tmp_path / "data.yaml", "data.yaml")
+    (tmp_path / "data.yaml").write_text("names: [a*b, '*']")
+    assert read_yaml(tmp_path / "data.yaml", "data.yaml") == {"names": ["a*b", "*"]}

@@ -67,12 +67,18 @@ def read_xml(path: Path, name: str) -> ElementTree.Element:
 
 
 def read_yaml(path: Path, name: str) -> Any:
-    """The content of a YAML file. Raises `BadInput`."""
+    """The content of a YAML file. Documents with aliases are refused: a few lines of them stand for billions of values.
+    Raises `BadInput`."""
     text = _decoded(_bytes(path, name))
     try:
-        return yaml.safe_load(text)
+        events = yaml.parse(text, yaml.SafeLoader) if "*" in text else ()
+        aliased = any(isinstance(event, yaml.AliasEvent) for event in events)
+        content = None if aliased else yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError):
         raise BadInput(f"{name} cannot be read as YAML; {AGAIN}.") from None
+    if aliased:
+        raise BadInput(f"{name} uses aliases, which annotation files do not need; {AGAIN}.")
+    return content
 
 
 def read_lines(path: Path, name: str, keep_empty: bool = False) -> list[str]:

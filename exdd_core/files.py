@@ -20,7 +20,8 @@ SEAL = b"\nSHA-256 "  # in a sealed file, between the content and the digest's 3
 
 @contextmanager
 def whole(file: Path, synced: bool = True) -> Iterator[Path]:
-    """A hidden path in the same folder and with the same suffix, which is renamed to `file` when the block ends.
+    """A hidden path in the same folder and with the same suffix, which is renamed to `file` when the block ends. Where
+    that is a symbolic link it stays one, and what it points to is written.
 
     An error in the block (a full disk, a cancel) or a power cut leaves the former file. A device or a pipe is written
     to directly. synced: False for files that may be lost in a power cut, since waiting for the disk is slow.
@@ -28,10 +29,10 @@ def whole(file: Path, synced: bool = True) -> Iterator[Path]:
     if file.exists() and not file.is_file():
         yield file
         return
-    unfinished = file.with_name(f".{uuid.uuid4().hex[:8]}{file.suffix}")
+    final = Path(os.path.realpath(file))  # maybe on another disk, to which nothing can be renamed
+    unfinished = final.with_name(f".{uuid.uuid4().hex[:8]}{file.suffix}")
     try:
         yield unfinished
-        final = file.resolve()  # a symbolic link stays a link
         if synced:
             sync(unfinished)  # content first: after a power cut, the name must not have an empty file
         unfinished.replace(final)

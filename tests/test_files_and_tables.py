@@ -22,7 +22,7 @@ from exdd_core.datasets.manifests import read_manifests, write_manifests
 from exdd_core.datasets.record import Record
 from exdd_core.datasets.texts import json_format, read_json, read_yaml
 from exdd_core.errors import BadInput
-from exdd_core.files import read_regular
+from exdd_core.files import read_regular, whole
 from exdd_core.formats import picture_format
 from exdd_core.images import read_image, read_mask
 from exdd_core.progress import Progress
@@ -95,6 +95,17 @@ def test_a_file_above_the_limit_is_refused(tmp_path: Path) -> None:
 
 def record(path: str) -> Record:
     return Record(path, "normal", "", None, "train", path)
+
+
+def test_a_file_behind_a_link_is_written_where_it_lies(tmp_path: Path) -> None:
+    """It may lie on another disk, to which no file can be renamed."""
+    link, folder = tmp_path / "table.csv", tmp_path / "elsewhere"
+    folder.mkdir()
+    link.symlink_to(folder / "table.csv")
+    with whole(link) as place:
+        assert place.parent == folder
+        place.write_text("a")
+    assert link.is_symlink() and link.read_text() == "a" and len(list(folder.iterdir())) == 1
 
 
 def test_a_pattern_that_backtracks_takes_linear_time() -> None:

@@ -132,6 +132,31 @@ def test_one_timer_follows_a_box_however_often_it_is_shown_anew(scripts: Page) -
     assert 2 <= scripts.evaluate("looks") <= 5
 
 
+def test_the_folders_of_an_image_stay_in_their_order_in_whatever_alphabet(scripts: Page) -> None:
+    """The name is cut off at its beginning, for which its element runs from right to left."""
+    places = """async () => {
+      const { chosenPane } = await import("/inspect/chosen.js");
+      document.head.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href: "/inspect.css" }));
+      document.body.innerHTML = `<div class="viewer"><div class="vw-strip"></div><div class="vw-tablebox"><table>
+        <tbody></tbody></table></div><span class="vw-position"></span>
+        <div style="display: flex"><span class="vw-name"></span></div></div>`;
+      const name = "defect/\u0634\u0631\u062e/7.png";
+      const store = { subscribe: (names, show) =>
+        names[0] === "pictured" && show({ pictured: "a", byId: new Map([["a", { name }]]) }) };
+      chosenPane({ viewer: document.querySelector(".viewer"), store });
+      await new Promise((done) => (document.querySelector("link").onload = done));
+      const text = document.createTreeWalker(document.querySelector(".vw-name"), NodeFilter.SHOW_TEXT).nextNode();
+      return [0, name.length - 1].map((at) => {
+        const range = document.createRange();
+        range.setStart(text, at);
+        range.setEnd(text, at + 1);
+        return range.getBoundingClientRect().left;
+      });
+    }"""
+    first, last = scripts.evaluate(places)
+    assert first < last
+
+
 # --- every page -----------------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,7 @@
 // Which image is open: marks it in filmstrip and table, scrolls them to it, and names it above the panes.
 // Knows the elements of the lists by the ids of their images.
 
-import { find } from "../shared/dom.js";
+import { find, make } from "../shared/dom.js";
 import { all, lineOf } from "./parts.js";
 
 /** @param {import("./state.js").Inspect} inspect */
@@ -22,7 +22,10 @@ export function chosenPane({ viewer, store }) {
   // Name the image that the panes show, not one that is still loading.
   store.subscribe(["pictured"], ({ pictured, byId }) => {
     const image = byId.get(pictured);
-    if (image) Object.assign(find(viewer, ".vw-name"), { textContent: image.name, title: image.name });
+    if (!image) return;
+    const name = find(viewer, ".vw-name");
+    name.title = image.name;
+    name.replaceChildren(make("bdi", {}, image.name)); // its folders stay in their order, in whatever alphabet
   });
 }
 

@@ -54,6 +54,7 @@ def routes(visitors: Visitors) -> list[Route]:
             await run_in_threadpool(people.sign_out, visitors.workspace, token)
         answer = RedirectResponse(f".{SIGN_IN}", 303)
         answer.delete_cookie(SESSION)
+        answer.headers["clear-site-data"] = '"cache"'  # pictures, which nobody else at this computer may see
         return answer
 
     return [

@@ -306,6 +306,12 @@ def test_somebody_signs_in_and_out_in_a_browser(address: str, page: Page) -> Non
     page.wait_for_url("**/data")
     page.get_by_text("Signed in as viewer-ann (viewer)").wait_for()
     assert page.evaluate("localStorage.getItem('exdd.who')") == "viewer-ann"
+    page.evaluate("fetch('./plotly.js').then((answer) => answer.blob())")
+    kept = (
+        "fetch('./plotly.js', { cache: 'only-if-cached', mode: 'same-origin' }).then(() => true, () => false)"
+    )
+    assert page.evaluate(kept)
     page.get_by_role("button", name="Sign out").click()
     page.get_by_role("heading", name="Sign in to ExDD Workbench").wait_for()
+    assert not page.evaluate(kept)  # and no picture: the next person at this computer finds none of them
     assert page.goto(address + "config").status == 401

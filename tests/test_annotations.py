@@ -352,6 +352,17 @@ def test_yolo(tmp_path: Path, order: str) -> None:
     assert "3 images have no text file" in told(found)
 
 
+def test_names_of_classes_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    pictures(tmp_path / "images", "0.png", "1.png")
+    write(tmp_path / "labels" / "0.txt", f"1 {POLYGON}")
+    write(tmp_path / "labels" / "1.txt", "")
+    write(tmp_path / "data.yaml", "names: [pit, scratch")
+    records, found = seen(tmp_path, "yolo")
+    assert records["images/0.png"].defect_type == "class 1"
+    assert told(found).count("data.yaml cannot be read as YAML") == 1
+    assert "No name of a class was taken from it." in told(found)
+
+
 def test_yolo_boxes_beside_images_and_lines_that_are_none(tmp_path: Path) -> None:
     pictures(tmp_path, *(f"set/{n}.png" for n in range(5)), "set/away/x.png")
     write(tmp_path / "set" / "0.txt", "0 0.3125 0.2916666667 0.3125 0.25")

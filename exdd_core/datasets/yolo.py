@@ -90,7 +90,8 @@ def add_all(tree: Tree, marks: Marks, only_sure: bool = False) -> dict[str, str]
 
     only_sure: ignore text files whose first line is not YOLO's.
     """
-    texts, names, keypoints = _texts(tree), _names(tree, marks), _has_keypoints(tree)
+    texts, keypoints = _texts(tree), _has_keypoints(tree)
+    names = _names(tree, marks, marks.notes if texts else [])
     taken, found = {}, {}
     for image, text in texts.items():
         if only_sure and not _is_yolo(tree, text):
@@ -177,22 +178,23 @@ def _settings(tree: Tree) -> list[str]:
     return [name for name in tree.files if name.lower().endswith((".yaml", ".yml"))]
 
 
-def _yaml(tree: Tree) -> list[tuple[str, Json]]:
-    """The YAML files that can be read and have names of classes."""
+def _yaml(tree: Tree, notes: list[str]) -> list[tuple[str, Json]]:
+    """The YAML files that can be read and name classes. notes: gets a sentence for each that cannot be read."""
     found = []
     for name in _settings(tree):
         try:
             content = read_yaml(tree.path(name), name)
-        except BadInput:
+        except BadInput as error:
+            notes.append(f"{error} No name of a class was taken from it.")
             continue
         if isinstance(content, dict) and "names" in content:
             found.append((name, content))
     return found
 
 
-def _names(tree: Tree, marks: Marks) -> dict[int, str]:
-    """Number of a class -> its name, from data.yaml or else from a list of names."""
-    for name, content in _yaml(tree):
+def _names(tree: Tree, marks: Marks, notes: list[str]) -> dict[int, str]:
+    """Number of a class -> its name, from data.yaml or else from a list of names. notes: as in `_yaml`."""
+    for name, content in _yaml(tree, notes):
         names = content["names"]
         marks.used.add(name)
         if isinstance(names, list):
@@ -207,7 +209,7 @@ def _names(tree: Tree, marks: Marks) -> dict[int, str]:
 
 
 def _has_keypoints(tree: Tree) -> bool:
-    return any("kpt_shape" in content for _, content in _yaml(tree))
+    return any("kpt_shape" in content for _, content in _yaml(tree, []))
 
 
 def _lists(tree: Tree) -> dict[str, str]:

@@ -187,15 +187,13 @@ def test_whatever_is_damaged_is_a_sentence(bundle: Path, tmp_path: Path) -> None
         ):
             exdd_core.load(empty)
 
-    def wordy(name: str, content: bytes) -> bytes:
-        return (
-            content.replace(b'"tolerance": ', b'"tolerance": "x", "was": ')
-            if name == scorer.MANIFEST
-            else content
-        )
+    def edited(key: bytes, value: bytes, name: str, content: bytes) -> bytes:
+        told = b'"%s": ' % key
+        return content.replace(told, told + value + b', "was": ') if name == scorer.MANIFEST else content
 
-    with pytest.raises(BadInput, match="wordy.zip is not a valid bundle: files are missing or damaged"):
-        exdd_core.load(changed(bundle, tmp_path / "wordy.zip", wordy))
+    for key, value in ((b"tolerance", b'"x"'), (b"types", b"[]")):
+        with pytest.raises(BadInput, match="edited.zip is not a valid bundle: files are missing or damaged"):
+            exdd_core.load(changed(bundle, tmp_path / "edited.zip", partial(edited, key, value)))
     with zipfile.ZipFile(bundle) as archive:
         at = archive.getinfo(scorer.ARRAYS).header_offset + 60  # within what is compressed
     content = bytearray(bundle.read_bytes())

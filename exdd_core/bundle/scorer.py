@@ -147,6 +147,8 @@ class Bundle:
                     for one in manifest["golden"]
                 ]
                 network = {name: archive.read(name) for name in archive.namelist() if "network." in name}
+            if self._arrays.get("positive_type", np.empty(0)).max(initial=-1) >= len(manifest["types"]):
+                raise ValueError("a defect row has no type")
             self._banks = {side: _Rows(self._arrays[side]) for side in SIDES if side in self._arrays}
             self.manifest, self.path = manifest, Path(path)
             self.size = Size(**manifest["size"])

@@ -214,6 +214,16 @@ def test_what_is_installed_computes_the_network(bundle: Path, monkeypatch: pytes
         exdd_core.load(bundle)
 
 
+def test_a_bundle_of_a_version_without_defects_scores(demo_workspace: Workspace, tmp_path: Path) -> None:
+    own = Workspace.open(shutil.copytree(demo_workspace.path, tmp_path / "own"))
+    build_bank(own, "demo", positives="none")
+    writing.write(own, tmp_path / "normal.zip")
+    path = own.images("demo", split="test", label="defect")[0].path
+    found, expected = exdd_core.load(tmp_path / "normal.zip").score(path), load_detector(own).score([path])[0]
+    assert found.score == pytest.approx(expected.score, rel=1e-4) and found.verdict == expected.verdict
+    assert found.regions and {region.nearest_type for region in found.regions} == {None}
+
+
 def test_a_bundle_with_openvinos_network_scores(
     old: Path, demo_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,7 @@
 // Runs first on every page: light or dark before anything is painted, the button that switches and remembers it, the
-// sorting of tables, hints of what is cut off, the sentence of an event that was refused, the keys that a visitor's
-// role lacks, where the focus goes, and rest while nothing changes. It knows nothing of pages; Gradio asks matchMedia what
-// the system prefers, so it answers.
+// sorting of tables, hints of what is cut off, the sentence of an event that was refused or of a server that is silent,
+// the keys that a visitor's role lacks, where the focus goes, and rest while nothing changes. It knows nothing of pages;
+// Gradio asks matchMedia what the system prefers, so it answers.
 // It stands in the page's <head> itself and is no module: a module would run after the first paint.
 (() => {
   const KEY = "exdd-theme";
@@ -55,24 +55,76 @@
     new URL(location.href).searchParams.get("dataset") ||
     stored(() => sessionStorage.getItem("exdd.dataset"));
 
+  const SILENT = "The workbench is not responding. Is it still running? Start it; this page then goes on."; // as shared/server.js
+  let isSilent = false;
+  const missed = (/** @type {unknown} */ error) => {
+    if (error instanceof DOMException && error.name === "AbortError") throw error; // nobody wants it any more
+    isSilent = true;
+  };
+  const heard = () => {
+    if (!isSilent) return;
+    isSilent = false;
+    const said = document.querySelector(".frame-refused");
+    if (said?.textContent === SILENT) said.remove();
+    document.dispatchEvent(new CustomEvent("exdd-answers"));
+  };
+
+  // Where the server falls silent, Gradio would lay a box of its own over the page and reload it once the server is back,
+  // without what was typed. So each event that waits ends as if it were refused for no reason.
+  const LAST = [{ msg: "unexpected_error", message: [], success: false }, { msg: "close_stream" }]
+    .map((told) => `\n\ndata: ${JSON.stringify(told)}\n\n`)
+    .join("");
+  /** The answers to events as they come. @param {ReadableStream<Uint8Array>} body */
+  const endedBySilence = (body) => {
+    const reader = body.getReader();
+    const decoder = new TextDecoder();
+    let tail = "";
+    return new ReadableStream({
+      async pull(to) {
+        const { value, done } = await reader.read().catch((error) => ({ done: true, value: missed(error) }));
+        if (value) {
+          tail = (tail + decoder.decode(value, { stream: true })).slice(-200);
+          to.enqueue(value);
+        }
+        if (!done) return;
+        if (!tail.includes("close_stream")) {
+          sayRefused(SILENT);
+          to.enqueue(new TextEncoder().encode(LAST));
+        }
+        to.close();
+      },
+      cancel: (reason) => reader.cancel(reason),
+    });
+  };
+  const ended = (/** @type {number} */ status) =>
+    new Response('{"detail": []}', { status, headers: { "Content-Type": "application/json" } });
+
   // An event says which data set the tab works on (pages/tab.py). Gradio would show why one was refused in an overlay of
   // its own; an empty list of reasons ends the event without one.
   const send = window.fetch.bind(window);
   window.fetch = async (address, options) => {
-    const isEvent = /\/(queue\/join|run\/predict)\b/.test(
-      address instanceof Request ? address.url : `${address}`,
-    );
-    if (!isEvent) return send(address, options);
+    const url = address instanceof Request ? address.url : `${address}`;
+    const isEvent = /\/(queue\/join|run\/predict)\b/.test(url);
+    const isStream = /\/queue\/data\b/.test(url);
     const headers = new Headers(options?.headers ?? (address instanceof Request ? address.headers : {}));
-    headers.set("X-ExDD-Dataset", encodeURIComponent(tabDataset()));
-    const answer = await send(address, { ...options, headers });
-    if (answer.status !== 401 && answer.status !== 403) return answer;
+    if (isEvent) headers.set("X-ExDD-Dataset", encodeURIComponent(tabDataset()));
+    const asked = send(address, isEvent ? { ...options, headers } : options);
+    const answer = await asked.catch((error) => {
+      missed(error);
+      if (!isEvent && !isStream) throw error;
+    });
+    if (!answer || answer.status === 502 || answer.status === 504) {
+      isSilent = true; // a proxy may answer in its place
+      if (isEvent || isStream) sayRefused(SILENT);
+      if (isStream) return new Response(LAST);
+      return isEvent || !answer ? ended(422) : answer;
+    }
+    heard();
+    if (isStream && answer.ok && answer.body) return new Response(endedBySilence(answer.body), answer);
+    if (!isEvent || (answer.status !== 401 && answer.status !== 403)) return answer;
     const said = await answer.json().catch(() => ({})); // a proxy's refusal is no JSON
     sayRefused(said.detail || "You are not allowed to do this. Sign in again.");
-    return new Response('{"detail": []}', {
-      status: answer.status,
-      headers: { "Content-Type": "application/json" },
-    });
+    return ended(answer.status);
   };
 
   // Gradio counts how long a page loads, in every frame, and goes on for ever after it has loaded (6.31): the browser would

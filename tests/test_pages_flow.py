@@ -113,6 +113,20 @@ def test_a_stopped_server_leaves_no_picture_under_another_name(
         assert pending.inner_text() != before
         page.context.set_offline(False)
         until(page, lambda: pending.inner_text() == before)
+        page.locator(".st-message", has_text="is not responding").wait_for(state="hidden")
+        # Nor is the page loaded anew, without what was typed.
+        page.goto(address + "data")
+        folder = page.locator("#import-path").locator("input, textarea").first
+        folder.fill("/home/anna/parts")
+        page.context.set_offline(True)
+        page.get_by_role("button", name="Preview").click()
+        said = page.locator(".frame-refused", has_text="is not responding")
+        said.wait_for(timeout=SLOW)
+        page.context.set_offline(False)
+        said.wait_for(state="detached", timeout=SLOW)
+        page.get_by_role("button", name="Preview").click()
+        page.get_by_text("does not exist").first.wait_for(timeout=SLOW)
+        assert folder.input_value() == "/home/anna/parts"
 
 
 def test_another_active_version_is_announced_and_not_applied(

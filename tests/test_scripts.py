@@ -197,6 +197,44 @@ def test_a_refusal_that_is_no_json_is_said(browser: Browser) -> None:
         assert "Sign in again" in page.locator(".frame-refused").inner_text()
 
 
+def test_a_silent_server_is_said_until_it_answers_and_ends_what_waits(scripts: Page) -> None:
+    """Gradio would cover the page, and reload it without what was typed."""
+    steps = """async () => {
+      const page = '<main class="page"><p class="st-message"></p><p class="st-toast"></p></main>';
+      document.body.innerHTML = `<div class="gradio-container">${page}</div>`;
+      const frame = await (await fetch("/frame.js")).text();
+      const { SILENT, caller } = await import("/shared/server.js");
+      const { voice } = await import("/shared/voice.js");
+      const broken = new ReadableStream({ pull: () => Promise.reject(new TypeError("network error")) });
+      let answers = () => Promise.reject(new TypeError("Failed to fetch"));
+      window.fetch = () => answers();
+      document.head.appendChild(document.createElement("script")).textContent = frame;
+      const { attempt } = voice(document.querySelector(".page"));
+      const look = attempt(caller({ look: () => fetch("component_server") }).bind(null, "look"));
+      const said = () => document.body.innerText.split(SILENT).length - 1;
+      const counts = [said()];
+      const step = async (asked) => (await asked, counts.push(said()));
+      await step(look());
+      const ended = await fetch("/queue/join");
+      await step(ended);
+      answers = async () => new Response("Bad gateway", { status: 502 });
+      await step(fetch("/queue/join"));
+      answers = async () => new Response("{}");
+      await step(fetch("component_server"));
+      answers = async () => new Response(broken);
+      const last = await (await fetch("/queue/data")).text();
+      await step(last);
+      answers = async () => new Response("data: close_stream");
+      const whole = await (await fetch("/queue/data")).text();
+      await step(whole);
+      return [counts, ended.status, await ended.text(), last.match(/"msg":"\\w+"/g), whole];
+    }"""
+    counts, *answers = scripts.evaluate(steps)
+    assert counts == [0, 1, 2, 2, 0, 1, 0]
+    last = ['"msg":"unexpected_error"', '"msg":"close_stream"']
+    assert answers == [422, '{"detail": []}', last, "data: close_stream"]
+
+
 def test_the_focus_stays_where_a_press_draws_its_place_anew(scripts: Page) -> None:
     scripts.evaluate("""async () => {
       const text = await (await fetch("/frame.js")).text();

@@ -3,7 +3,7 @@
 // comes from the server (pages/inspect/).
 
 import { find, make } from "../shared/dom.js";
-import { caller } from "../shared/server.js";
+import { caller, SILENT } from "../shared/server.js";
 import { createStore } from "../shared/store.js";
 import { voice } from "../shared/voice.js";
 import { addMenu } from "./adding.js";
@@ -124,8 +124,8 @@ function showNeed({ viewer, store }) {
 }
 
 /**
- * Look whether the bank has changed whenever the page is seen again; close a menu when something else is
- * pressed.
+ * Look whether the bank has changed whenever the page is seen again; open the image again that a silent server did not
+ * show; close a menu when something else is pressed.
  * @param {Inspect} inspect
  */
 function wireDocument(inspect) {
@@ -138,6 +138,10 @@ function wireDocument(inspect) {
   };
   document.addEventListener("visibilitychange", check);
   document.addEventListener("exdd-active", check); // the header noticed another active version or data set
+  document.addEventListener("exdd-answers", () => {
+    const { cover, id } = store.get();
+    if (id && cover?.kind === "failed" && cover.words === SILENT) select(inspect, id);
+  });
   document.addEventListener("pointerdown", ({ target }) => {
     for (const menu of /** @type {HTMLDetailsElement[]} */ (all(viewer, "details[open]")))
       if (!(target instanceof Node && menu.contains(target))) menu.open = false;

@@ -8,6 +8,10 @@ import { tabDataset } from "./tab.js";
  * @typedef {Record<string, (argument: object) => Promise<any>>} Server
  */
 
+/** Said where no answer came, also by frame.js; the page's document has the event "exdd-answers" once one comes again. */
+export const SILENT =
+  "The workbench is not responding. Is it still running? Start it; this page then goes on.";
+
 /** An error whose message people can read; any other error is a mistake in these scripts. */
 export class Sentence extends Error {}
 
@@ -37,11 +41,7 @@ export function caller(server) {
     const dataset = tabDataset();
     const asked = dataset ? { dataset, ...argument } : argument;
     const answer = await server[name](asked).catch(() => undefined);
-    if (answer === undefined) {
-      throw new Sentence(
-        "The workbench is not responding. Is it still running? Start it and reload this page.",
-      );
-    }
+    if (answer === undefined) throw new Sentence(SILENT);
     if (answer?.error) throw new Sentence(answer.error);
     return answer;
   };

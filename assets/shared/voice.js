@@ -3,26 +3,31 @@
 
 import { find, make } from "./dom.js";
 import { withLinks } from "./parts.js";
-import { sentence } from "./server.js";
+import { sentence, SILENT } from "./server.js";
 import { floater, toaster } from "./toast.js";
 
 /** @typedef {"info" | "done" | "error"} Kind */
 const ICONS = { info: "i", done: "✓", error: "!" };
 
 /**
- * A coloured line with an icon, and a Close button where `close` is given.
+ * A coloured line with an icon, and a Close button where `close` is given. That the server is silent
+ * goes by itself.
  * @param {import("./dom.js").Child | import("./dom.js").Child[]} words
  * @param {Kind} kind
  * @param {() => void} [close]
  */
 export function note(words, kind, close) {
-  return make(
+  const shown = make(
     "div",
     { class: `note ${kind}`, role: kind === "error" ? "alert" : "status" },
     make("span", { class: "note-icon", "aria-hidden": "true" }, ICONS[kind]),
     make("span", { style: "flex: 1" }, typeof words === "string" ? withLinks(words) : words),
     close && make("button", { type: "button", class: "plain-button small", onclick: close }, "Close"),
   );
+  // A newer sentence may stand in its place by then.
+  const end = () => shown.isConnected && close?.();
+  if (words === SILENT) document.addEventListener("exdd-answers", end, { once: true });
+  return shown;
 }
 
 /**

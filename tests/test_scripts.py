@@ -197,6 +197,25 @@ def test_a_refusal_that_is_no_json_is_said(browser: Browser) -> None:
         assert "Sign in again" in page.locator(".frame-refused").inner_text()
 
 
+def test_an_order_that_is_on_its_way_is_not_sent_twice(scripts: Page) -> None:
+    """On a slow connection somebody presses Queue again, not as a double click."""
+    steps = """async () => {
+      const [{ painter }, { createStore }, { FRESH }] = await Promise.all(
+        ["/studio/painting.js", "/shared/store.js", "/studio/state.js"].map((file) => import(file)));
+      const asked = [];
+      const call = (name) => (asked.push(name), new Promise((done) => (window.answer = done)));
+      const studio = { root: document.body, store: createStore(FRESH), call, attempt, toast() {}, say() {} };
+      const { queue } = painter(studio);
+      queue();
+      queue();
+      answer({ job: "a", count: 2 });
+      await tick();
+      queue();
+      return asked.filter((name) => name === "queue").length;
+    }"""
+    assert scripts.evaluate(steps) == 2
+
+
 def test_a_silent_server_is_said_until_it_answers_and_ends_what_waits(scripts: Page) -> None:
     """Gradio would cover the page, and reload it without what was typed."""
     steps = """async () => {

@@ -3,7 +3,7 @@
 
 import { find } from "../shared/dom.js";
 import { remember } from "../shared/memory.js";
-import { caller, newest, sentence } from "../shared/server.js";
+import { caller, newest, once, sentence } from "../shared/server.js";
 import { createStore } from "../shared/store.js";
 import { voice } from "../shared/voice.js";
 import { showHistograms } from "./histograms.js";
@@ -43,7 +43,7 @@ export function start(element, server, tell) {
     tell(bank);
     await read();
   };
-  const order = async () => hear(await call("order_map", { bank: store.get().bank?.id }));
+  const order = once(async () => hear(await call("order_map", { bank: store.get().bank?.id })));
   const cancel = async () => {
     store.patch({ cancelling: true });
     hear(await call("cancel_map", { bank: store.get().bank?.id }));

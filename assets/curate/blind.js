@@ -1,6 +1,7 @@
 // The blind test: one crop after another, real or painted? The server says which it was only in the result.
 
 import { find, make } from "../shared/dom.js";
+import { once } from "../shared/server.js";
 import { plain, small } from "../shared/parts.js";
 import { quiet } from "./parts.js";
 import { dialogOf, sheet } from "./sheet.js";
@@ -38,7 +39,7 @@ async function showTests(pane) {
     });
   });
   const words = mine ? `Continue, ${mine[0]} of ${mine[1]} answered` : "Start";
-  const begin = voice.attempt(async () => showCrops(pane, await call("begin_blind", { who })));
+  const begin = once(voice.attempt(async () => showCrops(pane, await call("begin_blind", { who }))));
   const go = plain(words, begin, { class: "main-button cu-begin" });
   const none = quiet(`No one has taken it yet. It has at most ${most} pictures.`);
   const about = make("p", { class: "st-quiet cu-blindabout" }, `${ABOUT}${kept} are kept.`);

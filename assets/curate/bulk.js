@@ -2,7 +2,7 @@
 
 import { find, make } from "../shared/dom.js";
 import { plain } from "../shared/parts.js";
-import { sentence } from "../shared/server.js";
+import { once, sentence } from "../shared/server.js";
 import { counted } from "../shared/words.js";
 import { lamp, quiet } from "./parts.js";
 import { dialogOf, sheet } from "./sheet.js";
@@ -25,17 +25,19 @@ export function showBulk(pane, deciding, followed) {
   const { page, store, call, voice } = pane;
   const box = find(page, ".cu-bulk");
   const run = runner(pane, deciding, followed);
-  const recommend = voice.attempt(async () => {
-    const {
-      ids,
-      sentence: advice,
-      cancelled,
-    } = await followed(await call("recommend", queueAsked(store.get())));
-    if (cancelled) return;
-    if (ids.length) return ask(pane, "accept", { ids, held: 0 }, run, advice);
-    const close = plain("Close", () => dialogOf(page).close());
-    sheet(page, "Nothing is recommended", [make("p", {}, advice)], [close]);
-  });
+  const recommend = once(
+    voice.attempt(async () => {
+      const {
+        ids,
+        sentence: advice,
+        cancelled,
+      } = await followed(await call("recommend", queueAsked(store.get())));
+      if (cancelled) return;
+      if (ids.length) return ask(pane, "accept", { ids, held: 0 }, run, advice);
+      const close = plain("Close", () => dialogOf(page).close());
+      sheet(page, "Nothing is recommended", [make("p", {}, advice)], [close]);
+    }),
+  );
   store.subscribe(["counts", "status", "chosen"], ({ counts, status, chosen }) => {
     // Leave out those that the list does not show.
     const number = ["pending", "all"].includes(status) ? counts.pending || 0 : 0;

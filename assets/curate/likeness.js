@@ -2,6 +2,7 @@
 // Asks the server only while it is open.
 
 import { find, make } from "../shared/dom.js";
+import { once } from "../shared/server.js";
 import { plain } from "../shared/parts.js";
 import { lamp, quiet } from "./parts.js";
 import { dialogOf, sheet } from "./sheet.js";
@@ -78,15 +79,11 @@ function partsOf(pane) {
     if (now !== shown) groups.replaceChildren(...told.groups.map((one) => groupOf(pane, one)));
     shown = now;
   };
-  const go = plain(
-    "Compare",
-    voice.attempt(() => call(isActive ? "stop_comparing" : "compare_all")),
-    {
-      class: "main-button cu-compare",
-      "data-needs": "curator",
-      disabled: true,
-    },
-  );
+  const go = plain("Compare", once(voice.attempt(() => call(isActive ? "stop_comparing" : "compare_all"))), {
+    class: "main-button cu-compare",
+    "data-needs": "curator",
+    disabled: true,
+  });
   const working = make("div", { class: "cu-likework" }, go, progress, line);
   return { inside: [quiet(ABOUT), working, status, groups], status, fill };
 }

@@ -2,6 +2,7 @@
 // chosen.
 
 import { find, make, save } from "../shared/dom.js";
+import { once } from "../shared/server.js";
 import { made } from "./making.js";
 import { button, card, said, space, switchOf } from "./parts.js";
 import { thumbnailUrl } from "./words.js";
@@ -48,16 +49,18 @@ function figureCard(pane, opened) {
   });
   const making = make("div");
   const sheet = make("div");
-  const draw = pane.voice.attempt(async () => {
-    const images = grid.hidden ? [] : chosen();
-    if (!grid.hidden && !images.length) {
-      const words = "No row is chosen; click the images to show in the figure.";
-      return pane.voice.say(words, "info");
-    }
-    const asked = { id: pane.store.get().at, images, count: grid.hidden ? count.value : "1" };
-    const files = await made(pane.call, "figure", asked, making);
-    if (files.length) showSheet(sheet, head, files);
-  });
+  const draw = once(
+    pane.voice.attempt(async () => {
+      const images = grid.hidden ? [] : chosen();
+      if (!grid.hidden && !images.length) {
+        const words = "No row is chosen; click the images to show in the figure.";
+        return pane.voice.say(words, "info");
+      }
+      const asked = { id: pane.store.get().at, images, count: grid.hidden ? count.value : "1" };
+      const files = await made(pane.call, "figure", asked, making);
+      if (files.length) showSheet(sheet, head, files);
+    }),
+  );
   head.append(modes, counted, button("Draw", draw, { class: "ms-button ev-draw" }), space());
   node.append(said(ABOUT), grid, making, sheet);
   return node;

@@ -1,6 +1,7 @@
 // The form of a new measurement. Knows what can be set, not what a measurement shows.
 
 import { find, make } from "../shared/dom.js";
+import { once } from "../shared/server.js";
 import { counted } from "../shared/words.js";
 import { KINDS } from "./words.js";
 
@@ -51,14 +52,16 @@ export function wireForm({ page, store, call, voice }, watch) {
     showFields();
   });
   how.addEventListener("change", showFields);
-  const begin = voice.attempt(async () => {
-    const { kind } = store.get();
-    /** @param {string} name */
-    const typed = (name) => String(new FormData(form).get(name) ?? "");
-    const folds = kind === "table1" && isByFolds() ? typed("folds") || "none" : "";
-    const given = Object.fromEntries(TYPED.map((name) => [name, typed(name)]));
-    watch((await call("start", { kind, folds, ...given })).job);
-  });
+  const begin = once(
+    voice.attempt(async () => {
+      const { kind } = store.get();
+      /** @param {string} name */
+      const typed = (name) => String(new FormData(form).get(name) ?? "");
+      const folds = kind === "table1" && isByFolds() ? typed("folds") || "none" : "";
+      const given = Object.fromEntries(TYPED.map((name) => [name, typed(name)]));
+      watch((await call("start", { kind, folds, ...given })).job);
+    }),
+  );
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     begin();

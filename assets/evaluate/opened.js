@@ -2,6 +2,7 @@
 
 import { find, make, save } from "../shared/dom.js";
 import { editName } from "../shared/renaming.js";
+import { once } from "../shared/server.js";
 import { knownName, rememberName } from "../shared/who.js";
 import { nameInAddress } from "./address.js";
 import { made } from "./making.js";
@@ -45,10 +46,12 @@ export function showOpened(pane, watch) {
   const wire = (selector, action) =>
     find(page, selector).addEventListener(
       "click",
-      voice.attempt(async () => {
-        const { shown } = store.get();
-        if (shown) await action(shown.line.id);
-      }),
+      once(
+        voice.attempt(async () => {
+          const { shown } = store.get();
+          if (shown) await action(shown.line.id);
+        }),
+      ),
     );
   wire(".ev-delete", (at) => remove(pane, at));
   wire(".ev-rename", async (at) => {

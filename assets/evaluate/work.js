@@ -3,6 +3,7 @@
 import { find, make, renew } from "../shared/dom.js";
 import { small } from "../shared/parts.js";
 import { allAsTold, onProgress, tellProgress } from "../shared/progress.js";
+import { once } from "../shared/server.js";
 import { endOf } from "./words.js";
 
 /** @typedef {import("./words.js").Job} Job */
@@ -136,7 +137,9 @@ function jobLine({ id, title, state, text, fraction }, cancel) {
  */
 async function showEnd({ store, voice, open, call }, job, { mine, compared, at }, compareWith, watch) {
   if (job.state === "failed") {
-    const without = voice.attempt(async () => watch((await call("without", { id: job.id })).job, compared));
+    const without = once(
+      voice.attempt(async () => watch((await call("without", { id: job.id })).job, compared)),
+    );
     const words = job.lost ? [`${job.error} `, small("Go on without them", without)] : job.error;
     return voice.say(words, "error", true);
   }

@@ -2,7 +2,7 @@
 
 import { find, make, save } from "../shared/dom.js";
 import { asTold, onProgress, tellProgress } from "../shared/progress.js";
-import { sentence } from "../shared/server.js";
+import { once, sentence } from "../shared/server.js";
 import { changeWords } from "./cutting.js";
 import { unscored, withRows } from "./lists.js";
 import { checkBank } from "./opening.js";
@@ -20,10 +20,11 @@ const PAUSE = 500;
 export function scoringPane(inspect) {
   const { viewer, store } = inspect;
   const box = find(viewer, ".vw-job");
+  const score = once(inspect.attempt(() => scoreAll(inspect)));
   store.subscribe(["job", "bank", "images", "rows"], (state) => {
     box.classList.toggle("vw-running", Boolean(state.job));
     if (state.job) showJob(box, state.job, inspect);
-    else box.replaceChildren(scoreButton(state, inspect) || "");
+    else box.replaceChildren(scoreButton(state, score) || "");
   });
   onProgress((told) => {
     const { job } = store.get();
@@ -52,8 +53,8 @@ function showJob(box, { fraction, text }, { store, call, attempt }) {
   find(box, ".vw-told").textContent = text;
 }
 
-/** @param {State} state @param {Inspect} inspect */
-function scoreButton({ bank, images, rows }, inspect) {
+/** @param {State} state @param {() => unknown} onclick */
+function scoreButton({ bank, images, rows }, onclick) {
   if (!bank || !images.length) return null;
   const left = unscored({ images, rows });
   const isAgain = left.every(({ id }) => rows.has(id));
@@ -61,7 +62,6 @@ function scoreButton({ bank, images, rows }, inspect) {
     ? `Score every image of this list with bank ${bank} as it is now`
     : `Every image of this list is scored with bank ${bank} as it is now`;
   const name = `vw-score ${left.length ? "main-button" : "plain-button"}`;
-  const onclick = inspect.attempt(() => scoreAll(inspect));
   return make(
     "button",
     { type: "button", class: name, disabled: !left.length, title, onclick },
@@ -147,7 +147,7 @@ export function exportMenu({ viewer, store, call, attempt }) {
     zip: async () => store.patch({ job: (await call("export_all", { ids: store.get().order })).job }),
   };
   for (const button of all(menu, "[data-export]")) {
-    const act = attempt(acts[button.dataset.export || ""]);
+    const act = once(attempt(acts[button.dataset.export || ""]));
     button.addEventListener("click", () => {
       menu.open = false;
       act();

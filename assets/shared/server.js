@@ -67,6 +67,26 @@ export function newest() {
 }
 
 /**
+ * Wrap what a button begins so that a press does nothing while the call of an earlier one is on its way.
+ * @template {unknown[]} Given
+ * @template Answer
+ * @param {(...given: Given) => Answer | Promise<Answer>} action
+ */
+export function once(action) {
+  let isOn = false;
+  /** @param {Given} given */
+  return async (...given) => {
+    if (isOn) return;
+    isOn = true;
+    try {
+      return await action(...given);
+    } finally {
+      isOn = false;
+    }
+  };
+}
+
+/**
  * Wrap a question so that no two run at once: while one runs, only the latest of those asked meanwhile waits.
  * @template {unknown[]} Given
  * @param {(...given: Given) => Promise<unknown>} question

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { caller, latest, newest, Sentence, sentence } from "./server.js";
+import { caller, latest, newest, once, Sentence, sentence } from "./server.js";
 
 test("an answer passes, { error } becomes a sentence, a silent server another", async () => {
   const call = caller({
@@ -24,6 +24,18 @@ test("while a question runs, only the latest of those that follow is asked", asy
   });
   await Promise.all([ask(1), ask(2), ask(3)]);
   assert.deepEqual(asked, [1, 3]);
+});
+
+test("a second press while the call of the first is on its way begins nothing, and one after it does", async () => {
+  let begun = 0;
+  const begin = once(async (/** @type {boolean} */ fails) => {
+    begun += 1;
+    await new Promise((done) => setTimeout(done, 5));
+    if (fails) throw new Error("refused");
+    return begun;
+  });
+  await Promise.all([assert.rejects(begin(true)), begin(false)]);
+  assert.deepEqual(await Promise.all([begin(false), begin(false)]), [2, undefined]);
 });
 
 test("a question that fails does not keep the latest from being asked, and only its own failure is told", async () => {

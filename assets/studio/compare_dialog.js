@@ -1,6 +1,7 @@
 // Asks for the axes of a comparison or a search and their values. Knows the store; painting is left to `painter`.
 
 import { make } from "../shared/dom.js";
+import { once } from "../shared/server.js";
 import {
   axisNames,
   axisTitle,
@@ -49,10 +50,12 @@ export function compareDialog({ store }, dialog, painter) {
         const values = axes[which];
         return values ? [{ name: last[which], values: values.read() }] : [];
       });
-    const start = dialog.within(async (/** @type {() => Promise<void>} */ paint) => {
-      await paint();
-      dialog.close();
-    });
+    const start = once(
+      dialog.within(async (/** @type {() => Promise<void>} */ paint) => {
+        await paint();
+        dialog.close();
+      }),
+    );
     const sum = make("p", { class: "st-quiet st-full" });
     const go = action("main-button st-startcompare", "Compare", () => start(() => painter.compare(chosen())));
     const seek = action("plain-button st-startsearch", "Search", () =>

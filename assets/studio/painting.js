@@ -1,5 +1,6 @@
 // Orders paintings: a preview and its end, a batch, a comparison. Knows the store and the server.
 
+import { once } from "../shared/server.js";
 import { counted } from "../shared/words.js";
 import { showing } from "./candidate.js";
 import { maskSpec } from "./masks.js";
@@ -63,15 +64,17 @@ export function painter(studio) {
     await follow(began.run);
   });
 
-  const queue = attempt(async () => {
-    const state = store.get();
-    const vary = isVaried(state, state.expanded.total);
-    const { job, count } = await call("queue", orderOf({ ...state, vary }));
-    const many = counted(count, "candidate");
-    store.patch({ jobs: [...store.get().jobs, waiting(job, many)] });
-    toast(`Queued ${many}. They appear below as they are painted; you can close this page.`);
-    await refresh();
-  });
+  const queue = once(
+    attempt(async () => {
+      const state = store.get();
+      const vary = isVaried(state, state.expanded.total);
+      const { job, count } = await call("queue", orderOf({ ...state, vary }));
+      const many = counted(count, "candidate");
+      store.patch({ jobs: [...store.get().jobs, waiting(job, many)] });
+      toast(`Queued ${many}. They appear below as they are painted; you can close this page.`);
+      void refresh();
+    }),
+  );
 
   /**
    * Paint a grid. What is wrong with it is said in the dialog.

@@ -4,7 +4,7 @@
 import { find, make, renew } from "../shared/dom.js";
 import { small } from "../shared/parts.js";
 import { editName } from "../shared/renaming.js";
-import { sentence } from "../shared/server.js";
+import { once, sentence } from "../shared/server.js";
 import { counted } from "../shared/words.js";
 import { bar, pause } from "./parts.js";
 import { withDefault, withMissing } from "./settings.js";
@@ -50,7 +50,7 @@ const ABOUT = {
 export function teachingPane(studio) {
   const { root, store, call, attempt, say } = studio;
   const panel = find(root, ".st-teach", HTMLDetailsElement);
-  const form = formOf((surface, trigger) => act("teach", { ...ours(), surface, trigger }));
+  const form = formOf(once((surface, trigger) => act("teach", { ...ours(), surface, trigger })));
   const list = listOf((name, given) => act(name, given));
   const ours = () => ({ engine: store.get().engine });
   let watching = false;

@@ -197,6 +197,23 @@ def test_a_refusal_that_is_no_json_is_said(browser: Browser) -> None:
         assert "Sign in again" in page.locator(".frame-refused").inner_text()
 
 
+def test_a_line_that_the_browser_does_not_copy_is_selected(scripts: Page) -> None:
+    """At a plain http address there is no clipboard; elsewhere it may be refused."""
+    steps = """async (clipboard) => {
+      const { copyButton } = await import("/shared/parts.js");
+      const value = clipboard && { writeText: () => Promise.reject(new DOMException("", "NotAllowedError")) };
+      Object.defineProperty(navigator, "clipboard", { value, configurable: true });
+      const line = Object.assign(document.createElement("code"), { textContent: "exdd evaluate" });
+      const button = copyButton(line);
+      document.body.replaceChildren(line, button);
+      button.click();
+      await tick();
+      return [getSelection().toString(), button.textContent];
+    }"""
+    for clipboard in (False, True):
+        assert scripts.evaluate(steps, clipboard) == ["exdd evaluate", "Selected; press Ctrl+C or ⌘C"]
+
+
 def test_an_order_that_is_on_its_way_is_not_sent_twice(scripts: Page) -> None:
     """On a slow connection somebody presses Queue again, not as a double click."""
     steps = """async () => {

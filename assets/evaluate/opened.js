@@ -1,6 +1,7 @@
 // The measurement that is open: its title, the measurement itself, its record, and its buttons.
 
 import { find, make, save } from "../shared/dom.js";
+import { copyButton } from "../shared/parts.js";
 import { editName } from "../shared/renaming.js";
 import { once } from "../shared/server.js";
 import { knownName, rememberName } from "../shared/who.js";
@@ -70,19 +71,14 @@ export function showOpened(pane, watch) {
 
 /** @param {Opened} opened */
 function recordOf({ record, command }) {
-  /** @param {MouseEvent} event */
-  const copy = async ({ target }) => {
-    await navigator.clipboard.writeText(command);
-    if (target instanceof Element) target.textContent = "Copied";
-  };
-  const button = make("button", { type: "button", class: "plain-button small", onclick: copy }, "Copy");
+  const line = make("code", {}, command);
   const pairs = record.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]);
   return make(
     "details",
     { class: "ms-card" },
     make("summary", {}, "Record: settings, bank versions, libraries"),
     make("p", { class: "ms-said" }, "Run this command to repeat the measurement:"),
-    make("div", { class: "ev-command" }, make("code", {}, command), button),
+    make("div", { class: "ev-command" }, line, copyButton(line)),
     make("dl", { class: "ev-pairs" }, ...pairs),
   );
 }

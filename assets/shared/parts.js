@@ -33,3 +33,20 @@ export const warning = (words) =>
     make("span", { class: "st-sign", "aria-hidden": "true" }, "i"),
     make("span", {}, withLinks(words)),
   );
+
+/**
+ * A button that copies a line. A browser may refuse, as on a plain http address: then the line is selected.
+ * @param {HTMLElement} line
+ */
+export function copyButton(line) {
+  const button = small("Copy", async () => {
+    try {
+      await navigator.clipboard.writeText(line.textContent ?? "");
+      button.textContent = "Copied";
+    } catch {
+      getSelection()?.selectAllChildren(line);
+      button.textContent = "Selected; press Ctrl+C or ⌘C";
+    }
+  });
+  return button;
+}

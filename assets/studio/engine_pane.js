@@ -2,7 +2,7 @@
 // store and the server.
 
 import { find, make } from "../shared/dom.js";
-import { small } from "../shared/parts.js";
+import { copyButton, small } from "../shared/parts.js";
 import { sentence } from "../shared/server.js";
 import { controlRow } from "./control.js";
 import { bar, link, pause } from "./parts.js";
@@ -83,11 +83,7 @@ function showControls(studio, engine, change) {
 /** @param {Engine} engine @param {Engine[]} others @param {(name: string) => void} choose */
 function missingNote(engine, others, choose) {
   const [before, command, after] = missingParts(engine);
-  const copy = async (/** @type {MouseEvent} */ event) => {
-    await navigator.clipboard?.writeText(command || "");
-    /** @type {HTMLElement} */ (event.target).textContent = "Copied";
-  };
-  const line = () => make("div", { class: "st-command" }, make("code", {}, command), small("Copy", copy));
+  const line = make("code", {}, command);
   const buttons = others.map(({ name, title }) => small(`Use ${title}`, () => choose(name)));
   return make(
     "div",
@@ -97,7 +93,9 @@ function missingNote(engine, others, choose) {
       "div",
       { style: "flex: 1" },
       make("p", {}, before),
-      ...(command ? [line(), make("p", {}, after)] : []),
+      ...(command
+        ? [make("div", { class: "st-command" }, line, copyButton(line)), make("p", {}, after)]
+        : []),
       buttons.length > 0 && make("p", { class: "st-do", style: "margin-top: 8px" }, ...buttons),
     ),
   );

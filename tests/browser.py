@@ -140,7 +140,7 @@ ELSEWHERE: list[bytearray] = []
 # What the console says, as errors, of an answer from 500 on and of an address that the page must not ask.
 GRAVE = re.compile(r"with a status of 5|Content Security Policy")
 # What Gradio's client says there when a page is left before it has its answers: of the request, and of the event.
-OF_LEAVING = re.compile(r"AbortError: signal is aborted|Unexpected error Connection errored out")
+OF_LEAVING = re.compile(r"AbortError: signal is aborted|Unexpected error (Connection errored out|\[\])")
 
 
 class _Elsewhere(socketserver.BaseRequestHandler):

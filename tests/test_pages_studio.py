@@ -7,7 +7,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,10 +90,27 @@ def newest(workspace: Workspace) -> Candidate:
 
 
 def box_of(page: Page, selector: str) -> Any:
-    """Where an element is, which may be drawn anew meanwhile."""
-    page.locator(selector).wait_for()
-    until(page, lambda: page.locator(selector).bounding_box())
-    return page.locator(selector).bounding_box()
+    """Where an element lies once it stays there; it may be drawn anew meanwhile."""
+    return stays(page, lambda: page.locator(selector).bounding_box())
+
+
+def stays(page: Page, look: Callable[[], Any]) -> Any:
+    """What is seen once there is something that stays for longer than a hand rests before the server is asked."""
+    seen = None
+    while not seen or seen != look():
+        until(page, look)
+        seen = look()
+        page.wait_for_timeout(400)
+    return seen
+
+
+def measured(page: Page) -> None:
+    """Wait until the server has said how large the mask is and the canvas shows what it made of it."""
+    share, canvas = (
+        "document.querySelector('.st-share').innerText",
+        "document.querySelector('.st-mask').toDataURL()",
+    )
+    stays(page, lambda: page.evaluate(f"{share} && [{share}, {canvas}]"))
 
 
 def sentence(page: Page, words: str) -> Locator:
@@ -210,12 +227,8 @@ def test_brush_eraser_undo_and_redo(browser: Browser, address: str, workspace: W
 
         def changed(former: str) -> str:
             """What is said once a stroke has ended: it differs from before, and stays."""
-            found = former
-            while found in ("", former) or found != share():
-                until(page, lambda: share() not in ("", former))
-                found = share()
-                page.wait_for_timeout(400)
-            return found
+            until(page, lambda: share() not in ("", former))
+            return str(stays(page, share))
 
         stroke(page, (0.2, 0.5), (0.8, 0.5))
         whole = changed("")
@@ -257,8 +270,7 @@ def test_a_borrowed_mask_is_moved_turned_and_flipped_on_the_image(
         assert picture and kind and picture["y"] + picture["height"] <= kind["y"]
         image = page.locator(".st-stage .st-mask").bounding_box()
         assert image
-        page.locator(".st-frame path").first.wait_for()
-        page.wait_for_timeout(400)
+        measured(page)
         at = box_of(page, ".st-frame path")
         start = (at["x"] + at["width"] / 2, at["y"] + at["height"] / 2)
         goal = (image["x"] + 0.4 * image["width"], image["y"] + 0.6 * image["height"])
@@ -277,7 +289,7 @@ def test_a_borrowed_mask_is_moved_turned_and_flipped_on_the_image(
         page.mouse.up()
         page.check(".st-flip")
         page.locator("[data-slider=scale] input").fill("1.5")
-        page.wait_for_timeout(500)
+        measured(page)
         shoot(page, "studio-borrow")
         preview(page)
         made = newest(workspace)
@@ -290,6 +302,7 @@ def test_a_borrowed_mask_is_moved_turned_and_flipped_on_the_image(
             spec, read_image(workspace.image(made.source).path), 0, read_mask(row.mask, None)
         )
         assert np.array_equal(wanted, read_mask(made.drawn, None))
+        measured(page)
         shown = page.evaluate(
             "[...document.querySelector('.st-mask').getContext('2d').getImageData(0, 0, 256, 256).data]"
             ".filter((value, index) => index % 4 == 3)"
@@ -313,7 +326,7 @@ def test_generated_varied_and_uploaded_masks(
         shoot(page, "studio-any")
         page.click("[data-shape=blotch]")
         page.locator("[data-slider=length] input").fill("40")
-        page.wait_for_timeout(300)
+        measured(page)
         shoot(page, "studio-generate")
         preview(page)
         spec = newest(workspace).mask_spec
@@ -362,7 +375,7 @@ def test_masks_of_the_test_split_need_a_switch_that_is_recorded(
         tested = page.locator(".st-donors [data-id]", has=page.locator(".st-flag", has_text="test")).first
         donor = tested.get_attribute("data-id")
         tested.click()
-        page.wait_for_timeout(300)
+        page.locator(f".st-donors [data-id='{donor}'][aria-selected=true]").wait_for()
         preview(page)
         made = newest(workspace)
         # As many pictures as there are different ones; Studio and Jobs say how many and why no more.
@@ -443,8 +456,9 @@ def test_edit_from_here_brings_everything_back(browser: Browser, address: str, w
         page.click("[data-engine=transplant]")
         page.fill(".st-prompt", "something else")
         page.fill(".st-seed", "5")
+        name = page.locator(".st-name").inner_text()
         page.click(".st-random")
-        page.wait_for_timeout(500)
+        until(page, lambda: page.locator(".st-name").inner_text() not in ("", name))
         page.click(".st-editfrom")
         said(page, "Loaded")
         assert page.locator(".st-prompt").input_value() == "deep scratch"
@@ -612,7 +626,7 @@ def test_without_weights_the_page_says_what_to_download_and_offers_the_others(
         shoot(page, "studio-learned")
         page.get_by_role("button", name="Use Transplant").click()
         stroke(page, (0.3, 0.3), (0.6, 0.6))
-        page.wait_for_timeout(300)
+        measured(page)
         preview(page)
     assert newest(workspace).engine == "transplant"
 
@@ -700,8 +714,7 @@ def test_a_slow_preview_shows_its_steps_and_can_be_cancelled(
         page.locator(".st-growing").wait_for()
         page.locator(".st-running", has_text="of 60").wait_for()
         first = page.locator(".st-running").inner_text()
-        page.wait_for_timeout(600)
-        assert page.locator(".st-running").inner_text() != first
+        until(page, lambda: page.locator(".st-running").inner_text() not in ("", first))
         shoot(page, "studio-growing")
         page.reload()  # it goes on meanwhile and is found again
         page.locator(".st-running", has_text="of 60").wait_for()
@@ -721,10 +734,12 @@ def test_typed_text_settings_and_choices_outlast_a_reload(browser: Browser, addr
         page.fill(".st-seed", "4711")
         page.select_option(".st-where", "this")
         page.locator("[data-control=strength] input[type=number]").fill("0.7")
+        before = page.locator(".st-name").inner_text()
         page.locator(".st-sources .st-tile").nth(3).click()
+        until(page, lambda: page.locator(".st-name").inner_text() not in ("", before))
         page.click("[data-kind=generated]")
         page.click("[data-shape=spot]")
-        page.wait_for_timeout(400)
+        measured(page)
         name = page.locator(".st-name").inner_text()
         page.reload()
         page.locator(".st-results .empty").wait_for()

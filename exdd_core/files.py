@@ -29,7 +29,7 @@ def whole(file: Path, synced: bool = True) -> Iterator[Path]:
     if file.exists() and not file.is_file():
         yield file
         return
-    final = Path(os.path.realpath(file))  # maybe on another disk, to which nothing can be renamed
+    final = file.resolve()  # maybe on another disk, to which nothing can be renamed
     unfinished = final.with_name(f".{uuid.uuid4().hex[:8]}{file.suffix}")
     try:
         yield unfinished

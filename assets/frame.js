@@ -61,6 +61,10 @@
     if (error instanceof DOMException && error.name === "AbortError") throw error; // nobody wants it any more
     isSilent = true;
   };
+  // A page that is left loses the answers that are on their way; the browser may show it again, by Back.
+  let isLeft = false;
+  const leave = (/** @type {Event} */ { type }) => (isLeft = type === "pagehide");
+  for (const kind of ["pagehide", "pageshow"]) window.addEventListener(kind, leave);
   const heard = () => {
     if (!isSilent) return;
     isSilent = false;
@@ -88,7 +92,7 @@
         }
         if (!done) return;
         if (!tail.includes("close_stream")) {
-          sayRefused(SILENT);
+          if (!isLeft) sayRefused(SILENT);
           to.enqueue(new TextEncoder().encode(LAST));
         }
         to.close();
@@ -115,7 +119,7 @@
     });
     if (!answer || answer.status === 502 || answer.status === 504) {
       isSilent = true; // a proxy may answer in its place
-      if (isEvent || isStream) sayRefused(SILENT);
+      if ((isEvent || isStream) && !isLeft) sayRefused(SILENT);
       if (isStream) return new Response(LAST);
       return isEvent || !answer ? ended(422) : answer;
     }
@@ -212,8 +216,7 @@
       lost.held = box;
       if (!box.hasAttribute("tabindex")) box.tabIndex = -1;
     }
-    const options = { preventScroll: true, focusVisible };
-    next.focus(options);
+    next.focus(/** @type {FocusOptions} */ ({ preventScroll: true, focusVisible }));
   };
   const keepFocus = () => {
     const active = document.activeElement;

@@ -263,10 +263,13 @@ def test_a_silent_server_is_said_until_it_answers_and_ends_what_waits(scripts: P
       answers = async () => new Response("data: close_stream");
       const whole = await (await fetch("/queue/data")).text();
       await step(whole);
+      window.dispatchEvent(new Event("pagehide"));
+      answers = () => Promise.reject(new TypeError("network error"));
+      await step(fetch("/queue/data"));
       return [counts, ended.status, await ended.text(), last.match(/"msg":"\\w+"/g), whole];
     }"""
     counts, *answers = scripts.evaluate(steps)
-    assert counts == [0, 1, 2, 2, 0, 1, 0]
+    assert counts == [0, 1, 2, 2, 0, 1, 0, 0]
     last = ['"msg":"unexpected_error"', '"msg":"close_stream"']
     assert answers == [422, '{"detail": []}', last, "data: close_stream"]
 

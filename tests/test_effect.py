@@ -34,9 +34,9 @@ def validation(gains: dict[str, list[float]], context: bool = False) -> Any:
         ({"good": [0.2, 0.3, 0.2, 0.3], "too": [0.1, 0.1, 0.2, 0.1]}, {"good", "too"}),
         ({"good": [0.2, 0.3, 0.2, 0.3], "bad": [-0.1, -0.2, 0.0, -0.1]}, {"good"}),
         ({"unsure": [2.0, -1.0, 1.5, -1.0], "small": [0.1, 0.1, 0.1, 0.09]}, {"small"}),
-        ({"three, whose t is 2.6 where 2.9 is asked": [0.0133, 0.0175, 0.045]}, set()),
+        ({"three, whose t is 4.0 where 7.0 is asked": [0.0175, 0.03, 0.0435]}, set()),
         ({"three alike": [0.03, 0.032, 0.031]}, {"three alike"}),
-        ({"two": [0.1, 0.2]}, set()),
+        ({"two, whose t is 11 where 32 is asked": [0.0333, 0.04]}, set()),
         ({}, set()),
     ],
 )

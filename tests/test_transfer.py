@@ -151,4 +151,12 @@ def test_paintings_earn_trust_by_their_weight(real: int, number: int, one: float
         <= likeness.trust(real, [(high, number)]) + 1e-12
     )
     assert likeness.trust(real, [(0.0, number)]) == likeness.trust(real)
-    assert likeness.trust(real, [(1.0, number)]) == pytest.approx(likeness.trust(real + number))
+    limit = likeness.most_by_paintings(real)
+    assert likeness.trust(real, [(1.0, number)]) == pytest.approx(min(limit, likeness.trust(real + number)))
+
+
+def test_one_or_two_real_parts_limit_the_trust_that_paintings_earn() -> None:
+    earned = [likeness.trust(real, [(1.0, 40)]) for real in range(5)]
+    assert earned == pytest.approx([3, 1, 2, 3, 3])
+    assert likeness.trust(1, [(1.0, 1)]) == pytest.approx(likeness.trust(2))
+    assert likeness.trust(40, [(1.0, 40)]) == likeness.LARGEST_WEIGHT

@@ -15,7 +15,7 @@ from exdd_core.evaluation.effect import Validation
 from exdd_core.later import special
 from exdd_core.progress import Progress
 
-CERTAIN = 0.95  # probability that an advised gain is above zero, by Student's t; in doubt none is accepted
+CERTAIN = 0.99  # probability that an advised gain is above zero, by Student's t; in doubt none is accepted
 # Where no gain is certain, at least so many parts must be none the worse: three may well hide that other defects are.
 # With eight, groups that make a third of all parts worse pass with a probability of 0.04 = (2/3)^8.
 MANY_PARTS = 8

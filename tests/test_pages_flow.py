@@ -267,9 +267,13 @@ def test_a_phone_can_look(browser: Browser, address: str, workspace: Workspace) 
             page.locator(f"{menu} .vw-sheet").wait_for()
             assert page.evaluate(INSIDE, [f"{menu} .vw-sheet", ".vw-bar"]), menu
             page.keyboard.press("Escape")
+        for width, height in ((700, 450), (820, 1180)):  # 1400 x 900 at 200 % zoom, and a tablet
+            page.set_viewport_size({"width": width, "height": height})
+            page.evaluate("() => new Promise((done) => setTimeout(done, 100))")
+            assert page.locator(".vw-view >> visible=true").count() == 1 and page.evaluate(SIDEWAYS) <= 0
+            shoot(page, f"inspect-{width}")
         page.locator(".vw-panepick").get_by_text("Image").click()
         page.locator(".vw-view[data-pane='1']").wait_for()
-        shoot(page, "inspect-390")
 
 
 def test_nothing_moves_when_inspect_says_what_a_threshold_or_version_is_worth(

@@ -51,8 +51,8 @@ const scaleColumn = (name) => ({
   note: make("div", { class: "vw-note" }),
 });
 
-/** Pixels of the viewer below which there is room for one pane alone: ExDD's until another is chosen. */
-const NARROW = 640;
+/** Where there is room for one pane alone, as in narrow.css: ExDD's until another is chosen. */
+const narrow = matchMedia("(max-width: 899px)");
 const FIRST_ALONE = 3;
 
 /** The pane that is seen in any case. @param {Grid} grid @param {State} state */
@@ -68,7 +68,7 @@ export function layoutPane({ viewer, store }, grid) {
   let isByItself = false; // whether one pane is alone for want of room
   let shape = { width: 1, height: 1 }; // of the image that is shown, or was before: a wait moves nothing
   const layout = () => {
-    const isNarrow = viewer.clientWidth > 0 && viewer.clientWidth < NARROW;
+    const isNarrow = viewer.clientWidth > 0 && narrow.matches;
     if (isNarrow && !store.get().solo) {
       isByItself = true;
       return store.patch({ solo: FIRST_ALONE });
@@ -110,7 +110,7 @@ function fitPanes(viewer, grid, state, image) {
   const box = find(viewer, ".vw-panes");
   box.dataset.solo = marking ? "mark" : String(solo || "");
   box.dataset.values = values;
-  const visible = visibleColumns(solo, Boolean(marking), viewer.clientWidth < NARROW);
+  const visible = visibleColumns(solo, Boolean(marking), narrow.matches);
   grid.columns.forEach((items, column) => items.forEach((item) => (item.hidden = !visible.includes(column))));
   const width = frontPane(grid, state).view.clientWidth;
   if (!width) return null;

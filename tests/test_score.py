@@ -118,11 +118,15 @@ def test_only_one_page_and_masks_among_images_are_said(shallow: Path, tmp_path: 
     pages[0].save(folder / "stack.tif", save_all=True, append_images=pages[1:])
     (folder / "007.png").write_bytes(encode_png(plate(7)))
     (folder / "007_mask.png").write_bytes(encode_png(painting(7).mask))
-    rows = {Path(row["image"]).name: row for row in scored(capsys, shallow, folder)["images"]}
+    table = tmp_path / "scores.csv"
+    rows = {Path(row["image"]).name: row for row in scored(capsys, shallow, folder, "--csv", table)["images"]}
     assert rows["stack.tif"]["pages"] == 3 and rows["007.png"]["pages"] == 1
     assert any("page 1 of 3" in note for note in rows["stack.tif"]["notes"])
     assert [name for name, row in rows.items() if row["like_a_mask"]] == ["007_mask.png"]
     assert rows["007.png"]["notes"] == []
+    with table.open(newline="") as file:
+        told = {Path(row["image"]).name: row["notes"] for row in csv.DictReader(file)}
+    assert told == {name: " ".join(row["notes"]) for name, row in rows.items()}
     assert cli.main(["score", str(folder), "--workspace", str(shallow)]) == 0
     said = capsys.readouterr().out
     assert "Only page 1 of 3" in said and "looks like a black-and-white mask" in said

@@ -49,7 +49,7 @@ class ResultRow(TypedDict):
     regions: list[RegionRow] | None
 
 
-COLUMNS = tuple(ResultRow.__annotations__)
+COLUMNS, NOTES = tuple(ResultRow.__annotations__), "notes"
 
 
 def agreeing(verdict: str, likely: float | None) -> float | None:
@@ -111,11 +111,21 @@ def finite(value: float) -> float | None:
 def csv_text(rows: Iterable[Mapping[str, object]]) -> str:
     """A header and one line for each row. Missing values are empty; keys that are no columns are left out.
 
-    Regions are one cell of JSON, without contours.
+    Regions are one cell of JSON, without contours. Rows with notes, sentences on how an image was read, have a last
+    column for them.
     """
-    text = io.StringIO()
-    tables.write(text, COLUMNS, ({**row, "regions": _cell(row.get("regions"))} for row in rows))
+    text, several = io.StringIO(), list(rows)
+    columns = (*COLUMNS, NOTES) if any(NOTES in row for row in several) else COLUMNS
+    tables.write(
+        text,
+        columns,
+        ({**row, "regions": _cell(row.get("regions")), NOTES: _joined(row.get(NOTES))} for row in several),
+    )
     return text.getvalue()
+
+
+def _joined(notes: object) -> str:
+    return " ".join(notes) if isinstance(notes, list) else ""
 
 
 def _cell(regions: object) -> str:

@@ -22,8 +22,8 @@ from exdd_core.workspace import Workspace
 PREFIX = "/api/v1"
 ROUTERS = (images.router, marking.router, candidates.router, making.router, versions.router)
 SAID = """The functions of the workbench, for programs. Errors are JSON with one sentence in `detail`: 400 if a call
-cannot be carried out, 422 if one of its fields is not valid. `bank` identifies a bank version by id or name; the
-default is the active one."""
+cannot be carried out, 413 if it is too large, 415 if its body is of another type, 422 if one of its fields is not
+valid. `bank` identifies a bank version by id or name; the default is the active one."""
 BEARER = "a key from `users key NAME`, or the token of `--token`; not needed if everyone has access"
 own = APIRouter(route_class=Sentences)
 

@@ -116,7 +116,7 @@ def test_neither_a_name_nor_the_end_of_a_pipe_ends_the_program(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with zipfile.ZipFile(bundle) as archive:
-        names = [os.fsdecode(b"a\xff.png"), "b.png"]
+        names = [os.fsdecode(b"a\xff.png"), "b\x1b[2J\n.png"]
         for name in names:
             (tmp_path / name).write_bytes(archive.read("golden/0.png"))
     words = [str(bundle), *(str(tmp_path / name) for name in names)]
@@ -124,7 +124,7 @@ def test_neither_a_name_nor_the_end_of_a_pipe_ends_the_program(
     monkeypatch.setattr(sys, "stdout", told)
     assert program.main(words) == 0
     first, second = told.buffer.getvalue().decode().splitlines()
-    assert first.endswith("a\\udcff.png") and second.endswith("b.png")
+    assert first.endswith("a\\udcff.png") and second.endswith("b\\x1b[2J\\n.png")  # steers no terminal
     reading, writing_end = os.pipe()
     os.close(reading)
     with open(writing_end, "w") as closed:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exdd_core.errors import BadInput
+from exdd_core.sentences import spelt
 
 if TYPE_CHECKING:
     from exdd_core.bundle import scorer
@@ -62,20 +63,20 @@ def _score(options: argparse.Namespace, bundle: str) -> int:
     try:
         opened = scorer.load(bundle, options.engine)
     except BadInput as error:
-        print(error, file=sys.stderr)
+        print(spelt(str(error)), file=sys.stderr)
         return 2
     code = 0
     for path in options.images:
         try:
             made = opened.score(path)
         except BadInput as error:
-            print(error, file=sys.stderr)
+            print(spelt(str(error)), file=sys.stderr)
             code = 2
             continue
         with path.open("rb") as stream:
             pages = file_tags.pages(stream)
         if pages > 1:
-            print(f"{path}: {file_tags.ONE_PAGE.format(pages)}", file=sys.stderr)
+            print(spelt(f"{path}: {file_tags.ONE_PAGE.format(pages)}"), file=sys.stderr)
         print(
             json.dumps(_told(path, made) | {"pages": pages}) if options.json else _line(path, made),
             flush=True,
@@ -89,7 +90,7 @@ def run() -> int:
 
 def _line(path: Path, made: scorer.BundleVerdict) -> str:
     places = "; ".join("x {0} to {2}, y {1} to {3}".format(*one.region.box) for one in made.regions)
-    return f"{made.verdict:>12} {made.calibrated:8.3f}  {path}{f'  ({places})' if places else ''}"
+    return f"{made.verdict:>12} {made.calibrated:8.3f}  {spelt(str(path))}{f'  ({places})' if places else ''}"
 
 
 def _told(path: Path, made: scorer.BundleVerdict) -> dict[str, object]:

@@ -50,6 +50,7 @@ PROGRAM = (
         "region.py",
         "depth.py",
         "pixels.py",
+        "sentences.py",
         "tiffs.py",
     ),
     *(

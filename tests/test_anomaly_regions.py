@@ -55,6 +55,7 @@ def test_a_gap_joins_and_an_area_leaves_out() -> None:
     assert [len(part) for part in pixels_above(row, 0.5, RegionRules(gap=1))] == [1, 1, 1]
     assert [len(part) for part in pixels_above(row, 0.5, RegionRules(gap=2))] == [2, 1]
     assert [r.box for r in regions_above(row, 0.5, RegionRules(gap=3))] == [(0, 0, 8, 1)]
+    assert [r.box for r in regions_above(row, 0.5, RegionRules(gap=10**9))] == [(0, 0, 8, 1)]
     assert [r.area for r in regions_above(row, 0.5, RegionRules(area=2, gap=2))] == [2]
     joined = regions_above(row, 0.5, RegionRules(gap=3))[0]
     assert joined.area == 3 and len(joined.contour) == 3  # what lies between is not part of it

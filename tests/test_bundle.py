@@ -191,7 +191,13 @@ def test_whatever_is_damaged_is_a_sentence(bundle: Path, tmp_path: Path) -> None
         told = b'"%s": ' % key
         return content.replace(told, told + value + b', "was": ') if name == scorer.MANIFEST else content
 
-    for key, value in ((b"tolerance", b'"x"'), (b"types", b"[]")):
+    for key, value in (
+        (b"tolerance", b'"x"'),
+        (b"types", b"[]"),
+        (b"score", b"[1]"),
+        (b"map_threshold", b"null"),
+        (b"map", b'"golden/0.png"'),
+    ):
         with pytest.raises(BadInput, match="edited.zip is not a valid bundle: files are missing or damaged"):
             exdd_core.load(changed(bundle, tmp_path / "edited.zip", partial(edited, key, value)))
     with zipfile.ZipFile(bundle) as archive:

@@ -28,6 +28,7 @@ import numpy as np
 
 from exdd_core.bundle.engines import NETWORK, compiled
 from exdd_core.bundle.manifest import Golden, Manifest
+from exdd_core.bundle.searched_rows import SearchedRows
 from exdd_core.depth import Depth
 from exdd_core.detector import fusion
 from exdd_core.detector.anomaly_map import anomaly_map, enlarged, on_scale_of_score
@@ -49,13 +50,18 @@ FORMAT = 5
 MANIFEST, ARRAYS = "bundle.json", "banks.npz"
 SIDES = ("negative", "positive")
 VERSION = "version/"  # the files of the bank version, by which a workspace imports it
-QUERIES_AT_ONCE = 256
 Source = str | Path | bytes | np.ndarray
-CLOSE = 1e-3  # share of a query's length below which its distances are measured again
-SPARE = 16  # further candidates for that
 DAMAGED = (
     *(OSError, EOFError, zlib.error, zipfile.BadZipFile, cv2.error),  # of files
-    *(AssertionError, AttributeError, KeyError, RuntimeError, TypeError, ValueError),  # of what they hold
+    *(
+        AssertionError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ),  # of values
 )
 
 
@@ -114,12 +120,16 @@ def load(path: str | Path, engine: str | None = None) -> Bundle:
 def require_same(
     path: Path, manifest: Manifest, golden: Golden, expected: np.ndarray, found: BundleVerdict | Inspection
 ) -> None:
-    """Raise `BadInput` where a golden image is judged otherwise than expected. expected: its map, of the model's
-    size."""
-    c, most = Calibration.restore(manifest["calibration"]), manifest["tolerance"]
-    off = abs(found.score - golden["score"]) / (c.threshold - c.median)
-    map_off = np.abs(found.model_map - expected).max() / (c.map_threshold - c.map_median)
-    if not (off <= most and map_off <= most) or found.verdict != golden["verdict"]:
+    """Raise `BadInput` where a golden image is judged otherwise than expected, or what is expected is damaged.
+    expected: its map, of the model's size."""
+    try:
+        c, most = Calibration.restore(manifest["calibration"]), manifest["tolerance"]
+        off = abs(found.score - golden["score"]) / (c.threshold - c.median)
+        map_off = np.abs(found.model_map - expected).max() / (c.map_threshold - c.map_median)
+        is_same = off <= most and map_off <= most and found.verdict == golden["verdict"]
+    except DAMAGED as error:
+        raise _damaged(path, error) from error
+    if not is_same:
         raise BadInput(
             f"{path.name} does not judge here as it did where it was created: the score of its golden image "
             f"{golden['name']} is off by {off:.2%} and its map by {map_off:.2%}, but only {most:.2%} is allowed; "
@@ -149,7 +159,7 @@ class Bundle:
                 network = {name: archive.read(name) for name in archive.namelist() if "network." in name}
             if self._arrays.get("positive_type", np.empty(0)).max(initial=-1) >= len(manifest["types"]):
                 raise ValueError("a defect row has no type")
-            self._banks = {side: _Rows(self._arrays[side]) for side in SIDES if side in self._arrays}
+            self._banks = {side: SearchedRows(self._arrays[side]) for side in SIDES if side in self._arrays}
             self.manifest, self.path = manifest, Path(path)
             self.size = Size(**manifest["size"])
             self.calibration = Calibration.restore(manifest["calibration"])
@@ -340,61 +350,12 @@ def _rows(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
     return found
 
 
-def _counting(one: fusion.Fusion, arrays: Mapping[str, np.ndarray]) -> list[tuple[float, _Rows]]:
+def _counting(one: fusion.Fusion, arrays: Mapping[str, np.ndarray]) -> list[tuple[float, SearchedRows]]:
     """Positive rows and what each counts for, where painted ones do not all count fully (`row_weights.parted`)."""
     if not isinstance(one, fusion.Context) or not one.counts:
         return []
     rows, engines = arrays["positive"], arrays["positive_engine"]
     own = [(weight, rows[engines == place]) for place, weight in enumerate(one.counts.values())]
-    return [(w, _Rows(r)) for w, r in [(1.0, rows[engines < 0]), *(o for o in own if o[0] > 0)] if len(r)]
-
-
-class _Rows:
-    """The rows of a bank, float32 (n, d), ready to be searched.
-
-    Dot products find the nearest rows. They lose digits where vectors are long and alike, so all are first moved by the
-    rows' mean, and distances that are small even then are measured again by subtraction.
-    """
-
-    def __init__(self, rows: np.ndarray):
-        self._middle = rows.mean(0)
-        self._there = rows - self._middle
-        lengths = np.einsum("nd,nd->n", self._there, self._there)
-        # The product of a query and a 1 with these is |b|^2 - 2ab.
-        self._factors = np.vstack([-2 * self._there.T, lengths])
-
-    def nearest(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Distances float32 (q, k) to the nearest rows, ascending, and their numbers; the last repeats where few."""
-        k, there = fusion.NEIGHBOURS, len(self._there)
-        moved = np.ones((len(queries), queries.shape[1] + 1), np.float32)
-        moved[:, :-1] = queries - self._middle
-        squared, numbers = self._smallest(moved, min(k, there))
-        length = np.einsum("qd,qd->q", moved[:, :-1], moved[:, :-1])
-        squared += length[:, None]
-        close = np.flatnonzero(squared[:, 0] < CLOSE * length)
-        if len(close):
-            squared[close], numbers[close] = self._measured(moved[close], min(k, there))
-        last = np.minimum(np.arange(k), there - 1)
-        return np.sqrt(np.maximum(squared, 0))[:, last], numbers[:, last]
-
-    def _measured(self, moved: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Squared distances and numbers (q, k), by subtraction from k + SPARE candidates."""
-        some = self._smallest(moved, min(k + SPARE, len(self._there)))[1]
-        gap = moved[:, None, :-1] - self._there[some]
-        squared = np.einsum("qkd,qkd->qk", gap, gap)
-        order = squared.argsort(axis=1, kind="stable")[:, :k]
-        return np.take_along_axis(squared, order, 1), np.take_along_axis(some, order, 1)
-
-    def _smallest(self, moved: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """The k smallest products, ascending, and the numbers of their rows, (q, k) each."""
-        values = np.empty((len(moved), k), np.float32)
-        numbers = np.empty((len(moved), k), np.int64)
-        for start in range(0, len(moved), QUERIES_AT_ONCE):
-            part = slice(start, start + QUERIES_AT_ONCE)
-            products = moved[part] @ self._factors
-            each = np.arange(len(products))
-            for column in range(k):
-                numbers[part, column] = at = products.argmin(axis=1)
-                values[part, column] = products[each, at]
-                products[each, at] = np.inf
-        return values, numbers
+    return [
+        (w, SearchedRows(r)) for w, r in [(1.0, rows[engines < 0]), *(o for o in own if o[0] > 0)] if len(r)
+    ]

@@ -59,6 +59,7 @@ PROGRAM = (
         "bundle/manifest.py",
         "bundle/program.py",
         "bundle/scorer.py",
+        "bundle/searched_rows.py",
     ),
     *("detector/__init__.py", "detector/anomaly_map.py", "detector/anomaly_regions.py"),
     *(

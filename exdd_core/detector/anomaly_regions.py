@@ -60,7 +60,8 @@ def pixels_above(values: np.ndarray, threshold: float, rules: RegionRules) -> li
     if not above.any():
         return []
     # A square of gap + 1 closes a gap of that many pixels; every pixel lies in its own square.
-    grown = cv2.dilate(above.astype(np.uint8), np.ones((rules.gap + 1, rules.gap + 1), np.uint8))
+    side = min(rules.gap, max(above.shape)) + 1  # no gap is larger than the image
+    grown = cv2.dilate(above.astype(np.uint8), np.ones((side, side), np.uint8))
     labels = cv2.connectedComponents(grown, connectivity=8)[1]
     pixels = np.flatnonzero(above)
     own = labels.ravel()[pixels]

@@ -106,6 +106,7 @@ def test_a_stopped_server_leaves_no_picture_under_another_name(
         page.goto(address + "curate")
         ready(page)
         pending = page.locator(".st-chip[data-status=pending] b")
+        page.locator(".cu-accept:enabled").wait_for(timeout=SLOW)  # before, the key decides on nothing
         before = pending.inner_text()
         page.context.set_offline(True)
         page.keyboard.press("a")

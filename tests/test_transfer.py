@@ -140,6 +140,9 @@ def test_what_is_stored_is_read_again() -> None:
     for one in found_of(REAL.joined(painted(30, 0, "good"))):
         assert Paintings.restore(one.state()) == one
         assert "find 3 of 3 defective parts by themselves, so they count in full" in one.sentence()
+        less = "They weigh less until 3 defective parts are known."
+        two = replace(one, found=dict(list(one.found.items())[:2]))
+        assert less in two.sentence() and less not in one.sentence()
 
 
 @given(st.integers(0, 40), st.integers(0, 200), st.floats(0, 1), st.floats(0, 1))

@@ -53,15 +53,8 @@ VERSION = "version/"  # the files of the bank version, by which a workspace impo
 Source = str | Path | bytes | np.ndarray
 DAMAGED = (
     *(OSError, EOFError, zlib.error, zipfile.BadZipFile, cv2.error),  # of files
-    *(
-        AssertionError,
-        AttributeError,
-        LookupError,
-        MemoryError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ),  # of values
+    *(AssertionError, AttributeError, LookupError, MemoryError),  # of what they hold
+    *(RuntimeError, TypeError, ValueError),
 )
 
 

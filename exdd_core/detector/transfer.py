@@ -17,6 +17,7 @@ import numpy as np
 
 from exdd_core.detector.bank import Bank, BankImage
 from exdd_core.detector.context import Discriminant, TrainingSums
+from exdd_core.detector.likeness import FEWEST_PARTS
 from exdd_core.sentences import count
 
 NONE_UP_TO, FULL_FROM = 0.78, 0.88  # transfer up to which paintings count for nothing, and from which in full
@@ -140,9 +141,10 @@ class Paintings:
             earned = "count in full" if weight else "count for nothing"
         if weight == 0 and not self.idle:
             earned = "count only as nearest defects until more or larger real defects are known"
+        few = f" They weigh less until {FEWEST_PARTS} defective parts are known."
         return (
             f"{name} {'find' if several else 'finds'} {self.seen} of {parts} by themselves, so they {earned} "
-            f"(transfer {tried:.2f}; {SCALE})."
+            f"(transfer {tried:.2f}; {SCALE}).{few if weight > 0 and len(self.found) < FEWEST_PARTS else ''}"
         )
 
 

@@ -78,7 +78,10 @@ def answering(question: Answerer, about: Any) -> Callable[[Answer], Response]:
         try:
             read = asks.from_json(asked)
             workspace: Workspace = getattr(about, "workspace", about)
-            with context.working_on(read.dataset or workspace.active_name() or ""):
+            with (
+                workspace.keeping_open(),
+                context.working_on(read.dataset or workspace.active_name() or ""),
+            ):
                 found = question(about, read)
         except Exception as error:
             found = {"error": explained(error)}

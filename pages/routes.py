@@ -62,7 +62,8 @@ def _route(
 
     def answer(request: Request) -> Response:
         try:
-            content, media_type = drawn(workspace, request.query_params)
+            with workspace.keeping_open():
+                content, media_type = drawn(workspace, request.query_params)
         except BadInput as error:
             return PlainTextResponse(str(error), status_code=404)
         headers = {"Cache-Control": f"private, max-age={kept}"}

@@ -30,7 +30,7 @@ def _of_its_tab(handler: Callable[..., Any], workspace: Workspace) -> Callable[.
     @functools.wraps(handler)
     def run(*values: Any) -> Any:
         named = unquote(header_of_request(HEADER))
-        with context.working_on(named or workspace.active_name() or ""):
+        with workspace.keeping_open(), context.working_on(named or workspace.active_name() or ""):
             return handler(*values)
 
     return run

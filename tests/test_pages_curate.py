@@ -43,8 +43,9 @@ ENDS_WHILE_MEASURING = """
 import threading, time
 from types import SimpleNamespace
 from exdd_core.curation.measuring import Measuring
+from exdd_core.workspace import Workspace
 
-begun, measuring = threading.Event(), Measuring(None)
+begun, measuring = threading.Event(), Measuring(Workspace("nowhere"))
 
 def quality(id, effect):
     begun.set()

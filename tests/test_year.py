@@ -25,7 +25,7 @@ from exdd_core.banks import following
 from exdd_core.banks.detectors import load_detector
 from exdd_core.curation import queue, sifting
 from exdd_core.curation.refitting import Refitting
-from exdd_core.workspace import Workspace, candidates, decisions, store, unfitted
+from exdd_core.workspace import Workspace, candidates, connections, decisions, unfitted
 from pages.curate.state import Curate, queue_stamp
 from tests import plates
 
@@ -47,7 +47,7 @@ def workspace(built: Path, tmp_path: Path) -> Workspace:
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], int]:
     """How many instructions the database needs for something."""
-    count, connect = [0], store.connect
+    count, connect = [0], connections.connect
 
     def counting(path: Path) -> Any:
         connection = connect(path)
@@ -59,7 +59,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], int]
         act()
         return count[0]
 
-    monkeypatch.setattr(store, "connect", counting)
+    monkeypatch.setattr(connections, "connect", counting)
     return needed
 
 

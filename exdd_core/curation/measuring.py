@@ -112,7 +112,7 @@ class Measuring:
             self._rest()
             dataset, id, measured = step
             try:
-                with context.working_on(dataset):
+                with context.working_on(dataset), self.workspace.keeping_open():
                     self.judge.quality(id, measured)
             except Exception as error:
                 self._unable[id] = sentence_of(error)
@@ -149,7 +149,7 @@ class Measuring:
         """The data set and the candidate to measure next, and whether its effect is due; None when all are measured."""
         with self._lock:
             for dataset in self._datasets:
-                with context.working_on(dataset):
+                with context.working_on(dataset), self.workspace.keeping_open():
                     found = self._late()
                 if found is not None:
                     return dataset, found.id, found.measured

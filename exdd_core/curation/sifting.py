@@ -85,7 +85,10 @@ def _every(workspace: Workspace, dataset: str) -> Iterator[Database]:
             and status not in ('deleted', 'draft')""",
             [dataset],
         )
-        yield db
+        try:
+            yield db
+        finally:
+            db.execute("drop table every")
 
 
 def _condition(filters: Filters) -> tuple[str, dict[str, object]]:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from exdd_core.errors import BadInput
 from exdd_core.files import is_writable
 from exdd_core.workspace.clock import now
+from exdd_core.workspace.connections import connect
 from exdd_core.workspace.failures import DATABASE, as_bad_input
-from exdd_core.workspace.store import connect
 
 if TYPE_CHECKING:
     from sqlite3 import Connection

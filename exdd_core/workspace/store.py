@@ -20,25 +20,24 @@ shows that its process is still running.
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from filelock import FileLock, Timeout
-from sqlite_utils import Database
 
 from exdd_core import datasets, files
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.images import read_mask
 from exdd_core.workspace import columns, context, copies, dataset_states, names, schema
-from exdd_core.workspace.backup import keep_before_migration, read_only
+from exdd_core.workspace.backup import keep_before_migration
 from exdd_core.workspace.columns import BankColumns, DatasetColumns, ImageColumns
-from exdd_core.workspace.failures import DATABASE, as_bad_input, damaged
+from exdd_core.workspace.connections import Connections
+from exdd_core.workspace.failures import DATABASE, as_bad_input
 from exdd_core.workspace.placing import LOCK, MADE, bring_caches_up_to_date, sweep
 from exdd_core.workspace.rows import (
     BankSettings,
@@ -52,6 +51,8 @@ from exdd_core.workspace.settings import get, put
 from exdd_core.workspace.versions import PINNED, built_to_measure, leading
 
 if TYPE_CHECKING:
+    from sqlite_utils import Database
+
     from exdd_core.detector.backbones import Backbone
 
     ById = Mapping[str, str]
@@ -63,6 +64,7 @@ class Workspace:
     def __init__(self, path: Path | str):
         """Use `create` or `open`; this only stores the path."""
         self.path = Path(path).expanduser().resolve()
+        self._connections = Connections(self.path / DATABASE)
         self._backbones: dict[str, Backbone] = {}
         self._loading = threading.RLock()  # so that threads load a network only once
 
@@ -161,18 +163,20 @@ class Workspace:
     def _banks(self) -> Path:
         return self.path / "banks"
 
-    # --- the database: one connection a call, so that threads share nothing --------------------------------
+    # --- the database: threads share no connection --------------------------------------------------------
 
-    @contextmanager
-    def reading(self) -> Iterator[Database]:
-        """A new connection to the database."""
-        with as_bad_input(), closing(connect(self.path / DATABASE)) as connection:
-            yield Database(connection, execute_plugins=False)
+    def reading(self) -> AbstractContextManager[Database]:
+        """A connection to read the database as it is now."""
+        return self._connections.one()
+
+    def keeping_open(self) -> AbstractContextManager[None]:
+        """Within the block all reads of this thread are made through one connection (`Connections.keeping_open`)."""
+        return self._connections.keeping_open()
 
     @contextmanager
     def writing(self) -> Iterator[Database]:
         """A transaction. It takes the write lock at once, since a later upgrade from reading to writing could fail."""
-        with self.reading() as db:
+        with self._connections.new() as db:
             db.conn.execute("BEGIN IMMEDIATE")
             try:
                 yield db
@@ -377,16 +381,6 @@ class Workspace:
             made_for=settings.get("made_for") or measured.get(row["id"], ""),
             called=called.get(row["id"], ""),
         )
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """A new connection to a workspace's database. Raises `BadInput` for an empty file, OSError without one."""
-    if path.stat().st_size == 0:  # SQLite would treat it as a new database and remove its log
-        raise damaged("it is empty")
-    mode = "rw"  # does not create a file, so a workspace that was deleted meanwhile stays deleted
-    if not files.is_writable(path.parent):
-        mode = read_only(path)
-    return sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True, timeout=30, factory=copies.Connection)
 
 
 def _require_present(path: Path | str, version: int) -> None:

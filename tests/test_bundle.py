@@ -69,7 +69,7 @@ def old(bundle: Path, demo_workspace: Workspace) -> Path:
     with zipfile.ZipFile(bundle) as source, zipfile.ZipFile(bundle.with_name("old.zip"), "w") as target:
         told = json.loads(source.read(scorer.MANIFEST)) | {"format": 2}
         told["digests"].pop(engines.NETWORK)
-        for name in set(source.namelist()) - {engines.NETWORK, scorer.MANIFEST}:
+        for name in set(source.namelist()) - {engines.NETWORK, scorer.MANIFEST, scorer.DIGEST}:
             target.writestr(name, source.read(name))
         for name, content in zip((engines.OLD_NETWORK, engines.OLD_WEIGHTS), network, strict=True):
             target.writestr(name, content)
@@ -83,10 +83,14 @@ def started(bundle: Path, *words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=bundle.parent, capture_output=True, text=True, timeout=300)
 
 
-def changed(bundle: Path, file: Path, change: Callable[[str, bytes], bytes]) -> Path:
+def changed(bundle: Path, file: Path, change: Callable[[str, bytes], bytes], *, digest: bool = True) -> Path:
+    """A bundle with other content. digest: whether that of the manifest is made anew."""
     with zipfile.ZipFile(bundle) as source, zipfile.ZipFile(file, "w") as target:
-        for name in source.namelist():
-            target.writestr(name, change(name, source.read(name)))
+        held = {name: change(name, source.read(name)) for name in source.namelist()}
+        if digest:
+            held[scorer.DIGEST] = scorer.digest_of(held[scorer.MANIFEST])
+        for name, content in held.items():
+            target.writestr(name, content)
     return file
 
 
@@ -162,6 +166,26 @@ def test_a_damaged_network_is_refused_by_its_golden_images(bundle: Path, tmp_pat
         exdd_core.load(damaged)
     ended = started(damaged, "any.png")
     assert ended.returncode == 2 and "nothing is scored" in ended.stderr and not ended.stdout
+
+
+@pytest.mark.parametrize("key", ["threshold", "median", "mm_per_pixel", "region_area", "exported"])
+def test_a_manifest_that_was_edited_is_refused_also_where_golden_images_do_not_tell(
+    bundle: Path, demo_workspace: Workspace, tmp_path: Path, key: str
+) -> None:
+    def edited(name: str, content: bytes) -> bytes:
+        told = f'"{key}": '.encode()
+        assert name != scorer.MANIFEST or told in content
+        return content.replace(told, told + b'0.25, "was": ') if name == scorer.MANIFEST else content
+
+    file = changed(bundle, tmp_path / "edited.zip", edited, digest=False)
+    with pytest.raises(
+        BadInput, match=r"edited.zip was changed after .* bundle.json is not what was exported"
+    ):
+        exdd_core.load(file)
+    ended = started(file, "any.png")
+    assert ended.returncode == 2 and "export it again" in ended.stderr and not ended.stdout
+    with pytest.raises(BadInput, match="edited.zip was changed after it was created"):
+        importing.import_bundle(demo_workspace, file)
 
 
 def test_whatever_is_damaged_is_a_sentence(bundle: Path, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import time
 import zipfile
 from pathlib import Path
@@ -91,7 +90,7 @@ def _read(path: Path) -> tuple[Manifest, dict[str, bytes]]:
     with zipfile.ZipFile(path) as archive:
         if sum(file.file_size for file in archive.infolist()) > LARGEST:
             raise _damaged(path, f"it unpacks to more than {LARGEST >> 30} GB")
-        manifest: Manifest = json.loads(archive.read(scorer.MANIFEST))
+        manifest = scorer.manifest_of(archive, path.name)
         if not OLDEST <= manifest["format"] <= scorer.FORMAT:
             newer = manifest["format"] > scorer.FORMAT
             told = (

@@ -12,6 +12,7 @@ exdd_core.errors.BadInput: no.zip is not a valid bundle: No such file or directo
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import math
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 # border of a letterbox counted; 2 to 4 had the patches of a region in banks.npz, not together with a letterbox.
 FORMAT = 5
 MANIFEST, ARRAYS = "bundle.json", "banks.npz"
+DIGEST = "bundle.sha256"  # of the manifest; older bundles have none
 SIDES = ("negative", "positive")
 VERSION = "version/"  # the files of the bank version, by which a workspace imports it
 Source = str | Path | bytes | np.ndarray
@@ -110,6 +112,21 @@ def load(path: str | Path, engine: str | None = None) -> Bundle:
     return bundle
 
 
+def manifest_of(archive: zipfile.ZipFile, path: str | Path) -> Manifest:
+    """What a bundle says of itself, such as its threshold. Raises `BadInput` where that was changed later."""
+    content = archive.read(MANIFEST)
+    if DIGEST in archive.namelist() and archive.read(DIGEST) != digest_of(content):
+        raise BadInput(
+            f"{path} was changed after it was created: its {MANIFEST} is not what was exported; export it again."
+        )
+    found: Manifest = json.loads(content)
+    return found
+
+
+def digest_of(manifest: bytes) -> bytes:
+    return hashlib.sha256(manifest).hexdigest().encode()
+
+
 def require_same(
     path: Path, manifest: Manifest, golden: Golden, expected: np.ndarray, found: BundleVerdict | Inspection
 ) -> None:
@@ -136,7 +153,7 @@ class Bundle:
     def __init__(self, path: str | Path, engine: str | None = None):
         try:
             with zipfile.ZipFile(path) as archive:
-                manifest: Manifest = json.loads(archive.read(MANIFEST))
+                manifest = manifest_of(archive, path)
                 if manifest["format"] > FORMAT:
                     raise BadInput(
                         f"{path} was created by a newer version of the program; use that version or a later one."

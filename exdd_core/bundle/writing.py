@@ -153,7 +153,8 @@ def _store(path: Path, manifest: Manifest, held: dict[str, bytes]) -> None:
     """Write the files of a bundle, by their names in it, with their digests and the program."""
     manifest["digests"] = {name: hashlib.sha256(content).hexdigest() for name, content in held.items()}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(scorer.MANIFEST, json.dumps(manifest, indent=1))
+        archive.writestr(scorer.MANIFEST, told := json.dumps(manifest, indent=1).encode())
+        archive.writestr(scorer.DIGEST, scorer.digest_of(told))
         for name, content in held.items():
             archive.writestr(name, content)
         archive.writestr("__main__.py", MAIN)

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
-from exdd_core.detector import coreset, greedy
+from exdd_core.detector import coreset, greedy, rough_products
 from exdd_core.detector.coreset import covering_radius, greedy_coreset, project, projection, select
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
@@ -156,18 +156,48 @@ def test_projected_rows_have_the_same_guarantee(seed: int, size: int) -> None:
     ),
     candidates=st.integers(1, 12),
     narrowing=st.integers(2, 4),
+    scale=st.sampled_from([1e-30, 1e-20, 1e-17, 0.3, 1, 1e17]),
+    rough=st.booleans(),
     data=st.data(),
 )
 def test_levels_leave_the_result_of_the_plain_algorithm(
-    points: np.ndarray, candidates: int, narrowing: int, data: st.DataObject
+    points: np.ndarray, candidates: int, narrowing: int, scale: float, rough: bool, data: st.DataObject
 ) -> None:
     size, seed = data.draw(st.integers(1, len(points))), data.draw(st.integers(0, 99))
+    points = points * np.float32(scale)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(greedy, "CANDIDATES", candidates)  # many levels
         patch.setattr(greedy, "NARROWING", narrowing)
         patch.setattr(greedy, "FEW", 1)
+        with_rough_products(patch, rough)
         picked = greedy_coreset(points, size, seed=seed)
     assert picked.tolist() == exact_greedy(points, size, int(picked[0]))
+
+
+def with_rough_products(patch: pytest.MonkeyPatch, rough: bool) -> None:
+    """Find bounds by products of bfloat16 or not, whatever the processor and however few the rows are."""
+    patch.setattr(greedy, "ROUGH_FROM", 0)
+    patch.setattr(rough_products, "are_faster", lambda: rough)
+
+
+@settings(max_examples=50)
+@given(
+    seed=st.integers(0, 10_000),
+    width=st.sampled_from([1, 2, 24, 128, 300]),
+    scale=st.sampled_from([1e-22, 1e-18, 1e-3, 1, 1e17]),
+)
+def test_rough_products_are_off_by_no_more_than_they_say(seed: int, width: int, scale: float) -> None:
+    rng = np.random.default_rng(seed)
+    rows, points = (
+        torch.from_numpy((scale * rng.standard_normal((n, width)) * rng.random((n, 1))).astype(np.float32))
+        for n in (40, 700)
+    )
+    found = rough_products.least(rows, rough_products.points(points, points.square().sum(1)))
+    a, b = rows.double(), points.double()
+    squares = b.square().sum(1)
+    error = (found.double() - (squares - 2 * a @ b.T).amin(1)).abs()
+    most = rough_products.SLACK * (a.square().sum(1) + squares.max()) + greedy.TINY
+    assert (error <= most).all()
 
 
 def shaped(kind: str, n: int, width: int = 24) -> np.ndarray:
@@ -204,9 +234,13 @@ SHAPES = (
 )
 
 
+@pytest.mark.parametrize("rough", [False, True])
 @pytest.mark.parametrize("half", [False, True])
 @pytest.mark.parametrize("kind", SHAPES)
-def test_every_shape_of_data_is_covered_as_by_the_plain_algorithm(kind: str, half: bool) -> None:
+def test_every_shape_of_data_is_covered_as_by_the_plain_algorithm(
+    monkeypatch: pytest.MonkeyPatch, kind: str, half: bool, rough: bool
+) -> None:
+    with_rough_products(monkeypatch, rough)
     rows = shaped(kind, 12_000)
     rows = rows.astype(np.float16) if half else rows
     before = rows.copy()

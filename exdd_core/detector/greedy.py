@@ -21,6 +21,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from exdd_core.detector import rough_products
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.files import whole
 from exdd_core.later import torch
@@ -33,6 +34,8 @@ STAGE = "Choosing the rows to keep"
 PRODUCT = 4_096, 256  # rows, and picked rows, in a matrix product: so few that it stays in the cache
 PRODUCT_ON_GPU = 65_536, 2_048
 MANY_AMONG, FEW_AMONG = 8 * CANDIDATES, 128  # most candidates compared all at once, on a GPU and on a CPU
+ROUGH_FROM = 50_000  # rows from which their bounds are found by products of bfloat16, where these are faster
+TINY = 1e-34  # more than squares and products lose among the smallest numbers of float32
 LONGEST = 1e37  # squared length of a row, so that no sum overflows
 FEW = 4  # up to this many picked rows are compared by subtraction at once
 
@@ -77,6 +80,8 @@ class Greedy:
         self.picked = torch.full((size,), -1, dtype=torch.int64)
         self.points = torch.empty(size, width, device=rows.device)
         self.squares = torch.empty(size, device=rows.device)
+        is_rough = not self.gpu and self.n >= ROUGH_FROM and rough_products.are_faster()
+        self.rough = rough_products.empty(size, width) if is_rough else None
         self.count = 0
         self._add(torch.tensor([first]), self._centred(rows[first : first + 1]))
         self.levels = [self._everything()]
@@ -229,11 +234,16 @@ class Greedy:
         if since == self.count:
             return
         bounds, squares = level.bounds[part], level.squares[part]
-        least = torch.full_like(bounds, torch.inf)
-        for _, products in self._products(level.rows[part], since):
-            torch.minimum(least, products.amin(1), out=least)
+        lengths = squares + self.squares[since : self.count].max()
+        slack = self.slack * lengths + TINY
+        if self.rough is None:
+            least = torch.full_like(bounds, torch.inf)
+            for _, products in self._products(level.rows[part], since):
+                torch.minimum(least, products.amin(1), out=least)
+        else:
+            least = rough_products.least(level.rows[part], self.rough[since : self.count])
+            slack += rough_products.SLACK * lengths
         least += squares
-        slack = self.slack * (squares + self.squares[since : self.count].max())
         level.exact[part] &= least - slack > bounds.square()
         torch.minimum(bounds, (least + slack).clamp_(min=0).sqrt_(), out=bounds)
 
@@ -261,7 +271,7 @@ class Greedy:
         found = torch.full_like(bounds, torch.inf)
         limits = bounds.square() - squares
         for some, products in self._products(rows, since):
-            slack = self.slack * (squares + self.squares[some].max())
+            slack = self.slack * (squares + self.squares[some].max()) + TINY
             least = products.amin(1)
             limits = torch.minimum(limits, least + slack)
             hit = (least <= limits + slack).nonzero()[:, 0]
@@ -320,6 +330,8 @@ class Greedy:
         new = slice(self.count, self.count + len(numbers))
         self.picked[new], self.points[new] = numbers, rows
         self.squares[new] = rows.square().sum(1)
+        if self.rough is not None:
+            self.rough[new] = rough_products.points(rows, self.squares[new])
         self.count = new.stop
 
     def _take_copies(self) -> None:

@@ -124,6 +124,7 @@ def manifest_of(archive: zipfile.ZipFile, path: str | Path) -> Manifest:
 
 
 def digest_of(manifest: bytes) -> bytes:
+    """What the file `DIGEST` of a bundle holds: the manifest's SHA-256 in hexadecimal digits."""
     return hashlib.sha256(manifest).hexdigest().encode()
 
 

@@ -70,6 +70,8 @@ class Connections:
 
 
 class _OfThread(threading.local):
+    """Whether a thread keeps a connection, and that one while nobody reads with it."""
+
     keeps = False
     free: Database | None = None
 

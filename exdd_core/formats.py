@@ -40,6 +40,8 @@ OTHER_SUFFIXES = {
     "Sun raster": (".ras",),
     "SGI": (".sgi",),
     "JPEG-LS": (".jls",),
+    "NumPy": (".npy", ".npz"),
+    "MATLAB": (".mat",),
     "microscope": (".czi", ".nd2", ".lif", ".vk4"),
 }
 _BY_SUFFIX = {suffix: name for name, suffixes in OTHER_SUFFIXES.items() for suffix in suffixes}

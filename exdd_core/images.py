@@ -169,8 +169,9 @@ def mask_values(source: Source, name: str | None = None) -> np.ndarray:
         return _by_palette(upright)
     values = _by_colour(to_rgb(upright, label))
     if upright.mode in ("RGBA", "LA") and values.min() == values.max():
-        # Such as black paint on a transparent layer.
-        return np.asarray(upright.getchannel("A"))
+        # Such as black paint on a transparent layer. An image that is opaque everywhere marks nothing by its opacity.
+        opacity = np.asarray(upright.getchannel("A"))
+        return opacity if opacity.min() < opacity.max() else values
     return values
 
 

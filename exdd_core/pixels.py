@@ -145,6 +145,8 @@ def values_of(source: Source, label: str) -> np.ndarray:
     if meant == tiffs.WHITE_IS_ZERO and own is None:
         stored = _white_is_high(stored, label)
     stored = _whole_numbers(stored, label)
+    if kind == "TIFF" and file_tags.tags(io.BytesIO(content), file_tags.BITS)[:1] == [12]:
+        stored = stored >> 4  # OpenCV returns values of 12 bits times 16
     if kind == "TIFF":
         _require_understood(content, label)
     if kind == "PPM" and stored.dtype == np.uint8 and (white := _white(content)) < 255:

@@ -149,6 +149,44 @@ def test_coco_does_not_take_another_image_of_the_same_name(tmp_path: Path) -> No
     assert "test/000.png" in problems(found)
 
 
+FIRST, SECOND = ("line1/000.png", "line1/001.png"), ("line2/000.png", "line2/001.png", "line2/002.png")
+
+
+@pytest.mark.parametrize("kind", ["coco", "labelme", "voc", "yolo"])
+def test_the_annotation_of_a_missing_image_is_not_of_one_in_another_folder(tmp_path: Path, kind: str) -> None:
+    pictures(tmp_path, *(f"images/{name}" for name in (*FIRST, *SECOND)))
+    if kind == "coco":
+        rows = [{"image_id": 2, "segmentation": [[0, 0, 9, 0, 9, 9]]}]
+        write(tmp_path / "all.json", coco([*FIRST, "line1/002.png"], rows))
+    for name in (*FIRST, "line1/002.png") if kind != "coco" else ():
+        place = tmp_path / "labels" / name
+        if kind == "labelme":
+            square = shape("rectangle", [[0, 0], [9, 9]])
+            write(place.with_suffix(".json"), labelme(f"../../images/{name}", square))
+        elif kind == "voc":
+            box = f"<object><name>pit</name>{bndbox(1, 1, 9, 9)}</object>"
+            write(place.with_suffix(".xml"), voc(place.name, box))
+        else:
+            write(place.with_suffix(".txt"), "1 " + POLYGON)
+    records, found = seen(tmp_path, kind)
+    assert not any(record.outlines for name, record in records.items() if "line2" in name)
+    if kind != "yolo":  # whose images without a file are normal
+        assert set(records) == {f"images/{name}" for name in FIRST}
+        assert "002" in problems(found)
+
+
+def test_an_annotation_that_names_another_image_is_told(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png", "b.png", "c.png")
+    for name in ("a", "c"):
+        write(tmp_path / f"{name}.json", labelme("b.png" if name == "a" else "elsewhere.png"))
+    write(tmp_path / "b.json", labelme("b.png", shape("rectangle", [[0, 0], [9, 9]])))
+    records, found = seen(tmp_path, "labelme")
+    assert [name for name, record in records.items() if record.outlines] == ["b.png"]
+    assert "1 annotation file (a.json names b.png) not about the image with the file's own name" in told(
+        found
+    )
+
+
 def test_roboflow_coco(tmp_path: Path) -> None:
     copies = [f"part_jpg.rf.{digit * 32}.jpg" for digit in "ab"]
     pictures(tmp_path, *(f"train/{n}" for n in copies), "valid/x.jpg", "test/y.jpg")
@@ -414,6 +452,25 @@ def test_yolo_text_in_other_places(tmp_path: Path, image: str, text: str) -> Non
     records, found = seen(tmp_path, "yolo")
     assert {name for name, record in records.items() if record.label == DEFECT} == {image}
     np.testing.assert_array_equal(mask_of(found, records[image]), filled())
+
+
+def test_yolo_text_is_of_the_image_that_is_spelt_like_it(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"images/{name}.png" for name in ("A", "a", "B", "b", "c")))
+    for name in ("A", "a", "b"):
+        write(tmp_path / "labels" / f"{name}.txt", "" if name == "a" else "1 " + POLYGON)
+    records, _ = seen(tmp_path, "yolo")
+    assert {name for name, record in records.items() if record.label == DEFECT} == {
+        "images/A.png",
+        "images/b.png",
+    }
+
+
+@pytest.mark.parametrize("text", ["# by a tool\n1 " + POLYGON, ("1 " + POLYGON).replace(" ", ",")])
+def test_yolo_text_of_plain_folders_with_a_faulty_line_is_told(tmp_path: Path, text: str) -> None:
+    pictures(tmp_path, "good/0.png", "defect/1.png")
+    write(tmp_path / "defect/1.txt", text)
+    _, found = seen(tmp_path, "folder")
+    assert "a line that is not a class with its points" in problems(found)
 
 
 def test_groups_are_taken_from_a_rule(tmp_path: Path) -> None:

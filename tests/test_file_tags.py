@@ -87,6 +87,13 @@ def tiff(values: np.ndarray, **told: object) -> bytes:
     return stream.getvalue()
 
 
+def test_values_of_12_bits_are_as_they_were_stored() -> None:
+    values = np.random.default_rng(0).integers(0, 4096, (20, 30), np.uint16)
+    np.testing.assert_array_equal(
+        read_values(tiff(values, bitspersample=12, photometric="minisblack")), values
+    )
+
+
 @pytest.mark.parametrize("big", [False, True])
 def test_sixteen_bit_colours_in_planes_are_refused_instead_of_mixed_up(big: bool) -> None:
     planes = np.ascontiguousarray(np.moveaxis(PICTURE, -1, 0))

@@ -94,6 +94,13 @@ def test_what_is_painted_in_an_editor_is_told_by_its_opacity(colour: tuple[int, 
         assert whole.shape == (20, 30) and whole.all()
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+@pytest.mark.parametrize("grey", [0, 255])
+def test_a_mask_of_one_colour_that_is_opaque_everywhere_has_its_colour(mode: str, grey: int) -> None:
+    mask = Image.new("L", (30, 20), grey).convert(mode)
+    assert (images.mask_values(saved(mask), "It") == grey).all()
+
+
 def test_a_picture_is_no_layer_of_an_editor() -> None:
     half = np.zeros((20, 30), np.uint8)
     half[:10] = 255

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
@@ -522,3 +523,15 @@ def test_what_is_imported_is_what_the_preview_shows(
         assert (name, records) == (look(root)[0], look(root)[1].records)
         assert all(record.split in ("train", "test") for record in records)
         assert any(record.label == NORMAL for record in records)
+
+
+def test_arrays_among_the_pictures_are_named(tmp_path: Path) -> None:
+    for i in range(3):
+        picture(tmp_path / "good" / f"{i}.png")
+    picture(tmp_path / "defect" / "0.png")
+    (tmp_path / "masks").mkdir()
+    for place in ("good/3.npy", "masks/0.npy"):
+        np.save(tmp_path / place, np.zeros((4, 4)))
+    report = look(tmp_path)[1].to_report()
+    said = "\n".join([*report["notes"], *report["problems"]])
+    assert "3.npy" in said and "0.npy" in said and "NumPy images are not supported" in said

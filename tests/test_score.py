@@ -248,3 +248,29 @@ def test_no_probability_is_printed_that_contradicts_the_verdict(capsys: Said) ->
     said = capsys.readouterr().out
     assert [f"defect: {share}%" in said for share in (8, 90, 70, 10)] == [False, True, False, True]
     assert "probability 2%" not in said and "probability 97%" in said
+
+
+def test_results_replace_only_results(shallow: Path, tmp_path: Path, capsys: Said) -> None:
+    part = tmp_path / "parts" / "0.png"
+    part.parent.mkdir()
+    part.write_bytes(encode_png(plate(3)))
+    people = {"images": [], "categories": [], "annotations": [{"id": 1, "image_id": 1, "bbox": [0, 0, 1, 1]}]}
+    for option, name, content in (
+        ("--csv", "list.csv", "file,type\n0.png,pit\n"),
+        ("--coco", "a.json", json.dumps(people)),
+    ):
+        file = tmp_path / name
+        file.write_text(content)
+        assert "does not hold results of this command" in refused(capsys, shallow, part, option, file)
+        assert file.read_text() == content
+        file.unlink()
+        for _ in range(2):  # its own may be replaced
+            scored(capsys, shallow, part, option, file)
+    database = shallow / "workspace.db"
+    before = database.read_bytes()
+    assert "among a workspace's own files" in refused(capsys, shallow, part, "--csv", database)
+    assert database.read_bytes() == before
+    assert "score the heatmaps as parts" in refused(
+        capsys, shallow, part.parent, "--png", part.parent / "panes"
+    )
+    assert [file.name for file in part.parent.iterdir()] == ["0.png"]

@@ -32,6 +32,7 @@ BANK = {
     "backbone": "NAME",
     "likeness": "L",
 }
+WORKSPACE_FOLDERS = ("adapters", "banks", "cache", "candidates", "copies", "datasets")
 LARGEST = 2**32 - 1  # as `spec.LARGEST_SEED`, whose module takes its time to import
 
 
@@ -125,8 +126,8 @@ def folder(text: str) -> Path:
 
 
 def new_file(*suffixes: str) -> Any:
-    """A type for a file to write: refuses a folder and other suffixes before any work is done, and without suffixes an
-    image, which a forgotten name would overwrite."""
+    """A type for a file to write: refuses a folder, a workspace's own files and other suffixes before any work is done,
+    and without suffixes an image, which a forgotten name would overwrite."""
     from exdd_core.formats import picture_format
 
     def parse(text: str) -> Path:
@@ -136,9 +137,22 @@ def new_file(*suffixes: str) -> Any:
             raise argparse.ArgumentTypeError(f"'{text}' does not end in {' or '.join(suffixes)}")
         if not suffixes and picture_format(Path(text)):
             raise argparse.ArgumentTypeError(f"'{text}' is an image; specify the file to write")
+        if _is_of_a_workspace(Path(text)):
+            raise argparse.ArgumentTypeError(
+                f"'{text}' is among a workspace's own files; specify another place"
+            )
         return Path(text)
 
     return parse
+
+
+def _is_of_a_workspace(path: Path) -> bool:
+    place = path.resolve()
+    for folder in place.parents:
+        first = place.relative_to(folder).parts[0]
+        if (first in WORKSPACE_FOLDERS or ".db" in first) and (folder / "workspace.db").exists():
+            return True
+    return False
 
 
 def who_option(add: Add) -> None:

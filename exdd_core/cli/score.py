@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 from collections import defaultdict
 from collections.abc import Sequence
@@ -61,6 +62,9 @@ def score(options: argparse.Namespace) -> answers.Scored:
 
     if options.csv and options.coco and options.csv.resolve() == options.coco.resolve():
         raise BadInput("--csv and --coco name the same file; choose two.")
+    require_own_results(options.csv, options.coco)
+    if options.png:
+        _require_outside(options.png, options.paths)
     workspace = open_workspace(options)
     (paths, left_out), bank = _images_in(options.paths), workspace.bank(options.bank)
     for target in (options.png, *(file.parent for file in (options.csv, options.coco) if file)):
@@ -91,6 +95,46 @@ def score(options: argparse.Namespace) -> answers.Scored:
         "left_out": unreadable + left_out,
         "notes": notes,
     }
+
+
+def require_own_results(csv: Path | None, coco: Path | None) -> None:
+    """Raise `BadInput` if results would replace a file that is no result of an earlier run, such as annotations."""
+    from exdd_core.review.table import COLUMNS
+
+    for file in (csv, coco):
+        if not file or not file.exists() or not file.stat().st_size:
+            continue
+        if file is csv:
+            with file.open("rb") as stream:
+                is_own = (
+                    stream.read(100).removeprefix(b"\xef\xbb\xbf").startswith(",".join(COLUMNS[:2]).encode())
+                )
+        else:
+            is_own = _is_own_coco(file)
+        if not is_own:
+            raise BadInput(f"{file} exists and does not hold results of this command; specify another file.")
+
+
+def _is_own_coco(file: Path) -> bool:
+    """Whether a file holds regions of an earlier run: each has a score, which annotations by people lack."""
+    try:
+        content = json.loads(file.read_bytes())
+        regions = content["annotations"]
+        return set(content) == {"images", "categories", "annotations"} and all(
+            "score" in one for one in regions
+        )
+    except (ValueError, TypeError, LookupError):
+        return False
+
+
+def _require_outside(panes: Path, paths: Sequence[Path]) -> None:
+    """Raise `BadInput` if panes would lie among the images to score, where the next run would take them for parts."""
+    for path in paths:
+        if path.is_dir() and panes.resolve().is_relative_to(path.resolve()):
+            raise BadInput(
+                f"--png {panes} lies in {path}, so that the next run would score the heatmaps as parts; specify a "
+                "folder outside it."
+            )
 
 
 class _Scoring:

@@ -7,22 +7,42 @@ from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
+from collections.abc import Iterable
 
 from exdd_core.datasets.tree import Tree, base, name_key, parent, stem
 from exdd_core.datasets.words import label_word, split_word
+
+
+class Spellings:
+    """Finds a name among others by its own spelling first, else by the only one that differs in case or in Unicode's
+    composition."""
+
+    def __init__(self, names: Iterable[str]):
+        self._same: dict[str, list[str]] = defaultdict(list)
+        for name in names:
+            self._same[name_key(name)].append(name)
+
+    def find(self, wanted: str) -> str | None:
+        same = self._same.get(name_key(wanted), [])
+        return wanted if wanted in same else same[0] if len(same) == 1 else None
 
 
 class Finder:
     """Finds the images that annotation files name: by path, by the end of a path, or by their own name."""
 
     def __init__(self, tree: Tree):
-        self._by_key: dict[str, list[str]] = defaultdict(list)
+        self._paths = Spellings(tree.images)
         self._by_base: dict[str, list[str]] = defaultdict(list)
         self._by_stem: dict[str, list[str]] = defaultdict(list)
+        self._stems_in: dict[str, set[str]] = defaultdict(set)  # by folder
+        self._folders_of: dict[str, list[str]] = defaultdict(list)  # by the name of any folder in their path
         for name in tree.images:
-            self._by_key[name_key(name)].append(name)
             self._by_base[name_key(base(name))].append(name)
             self._by_stem[name_key(base(stem(name)))].append(name)
+            self._stems_in[parent(name)].add(name_key(base(stem(name))))
+        for folder in self._stems_in:
+            for part in set(name_key(folder).split("/")) - {""}:
+                self._folders_of[part].append(folder)
 
     def find(self, wanted: str, folder: str = "", anywhere: bool = True) -> str | None:
         """The image that a file in `folder` calls `wanted`, with any slashes; None unless exactly one fits.
@@ -37,14 +57,15 @@ class Finder:
         above = [folder, *_parents(folder)]
         for end in ends if anywhere else [ends[0], *(end for end in ends[1:] if "/" in end)]:
             for start in (*above, *(posixpath.join(place, "images") for place in above)):
-                if found := self._exact(posixpath.normpath(posixpath.join(start, end))):
-                    return None if _contradicts(wanted, folder, found) else found
+                if found := self._paths.find(posixpath.normpath(posixpath.join(start, end))):
+                    named_whole = end == ends[0]
+                    return None if self._contradicts(wanted, folder, found, named_whole) else found
         if not anywhere:
             return None
         same = self._by_base.get(name_key(parts[-1])) or (
             self._by_stem.get(name_key(parts[-1]), []) if "." not in parts[-1] else []
         )
-        fits = [name for name in same if not _contradicts(wanted, folder, name)]
+        fits = [name for name in same if not self._contradicts(wanted, folder, name)]
         return fits[0] if len(fits) == 1 else None
 
     def of_stem(self, annotation: str) -> str | None:
@@ -52,24 +73,35 @@ class Finder:
         fits."""
         same = self._by_stem.get(name_key(base(stem(annotation))), [])
         together = [name for name in same if parent(name) == parent(annotation)]
-        fits = together or [name for name in same if not _contradicts(annotation, "", name)]
+        fits = together or [name for name in same if not self.contradicts(annotation, name)]
         return fits[0] if len(fits) == 1 else None
 
-    def _exact(self, path: str) -> str | None:
-        same = self._by_key.get(name_key(path), [])
-        return path if path in same else same[0] if len(same) == 1 else None
+    def contradicts(self, annotation: str, image: str) -> bool:
+        """Whether the folders of a file say that it is not of an image: another label, another side of the split, or
+        another folder of images that has names in common with the image's, so that a name alone says nothing."""
+        return self._contradicts(annotation, "", image)
 
+    def _contradicts(self, wanted: str, folder: str, image: str, named_whole: bool = False) -> bool:
+        above = wanted.replace("\\", "/").split("/")[:-1]
+        asked = [*folder.split("/"), *above]
+        for word in (label_word, split_word):
+            said = {meaning for meaning in map(word, asked) if meaning}
+            there = {meaning for meaning in map(word, parent(image).split("/")) if meaning}
+            if said and there and not said & there:
+                return True
+        if named_whole:
+            return False
+        own = name_key(parent(image)).split("/")
+        return any(
+            part not in own and self._shares_names(part, image)
+            for part in map(name_key, above or folder.split("/"))
+        )
 
-def _contradicts(wanted: str, folder: str, image: str) -> bool:
-    """Whether the folders of a wanted name and those of an image say different labels or sides of the
-    split."""
-    asked = [*folder.split("/"), *wanted.replace("\\", "/").split("/")[:-1]]
-    for word in (label_word, split_word):
-        said = {meaning for meaning in map(word, asked) if meaning}
-        there = {meaning for meaning in map(word, parent(image).split("/")) if meaning}
-        if said and there and not said & there:
-            return True
-    return False
+    def _shares_names(self, part: str, image: str) -> bool:
+        """Whether images below a folder of this name have the same names as others in the image's folder."""
+        own = {name_key(base(stem(image)))}
+        names = self._stems_in[parent(image)]
+        return any(names & self._stems_in[folder] - own for folder in self._folders_of.get(part, []))
 
 
 def _parents(folder: str) -> list[str]:

@@ -236,9 +236,9 @@ def read_each(
     """Read annotation files of one image each; yields the image and the content of its file.
 
     read: path and name -> content; may raise `BadInput`. image_named: content -> what the file calls its
-    image, or "". `marks` notes files that are damaged, and those whose image is missing.
+    image, or "". `marks` notes files that are damaged, those whose image is missing, and those that name another image.
     """
-    finder = Finder(tree)
+    finder, others = Finder(tree), list[str]()
     for name in files:
         marks.used.add(name)
         image = finder.of_stem(name)
@@ -251,12 +251,20 @@ def read_each(
                 marks.left[image] = str(error).rstrip(".")
             continue
         wanted = image_named(content)
+        named = finder.find(wanted, parent(name), anywhere=False) if wanted else None
+        if image and named and named != image and base(stem(named)) != base(stem(image)):
+            others.append(f"{name} names {base(named)}")
         image = image or finder.find(wanted, parent(name))
         if image is None:
             marks.missing(name, wanted or "an image with its name")
             continue
         marks.listed(image)
         yield image, content
+    if others:
+        marks.notes.append(
+            f"{counted(others, 'annotation file')} not about the image with the file's own name, by what it says "
+            "inside: counted for the image with its own name; check that no file was renamed or copied alone."
+        )
 
 
 def folder_label(image: str) -> str:

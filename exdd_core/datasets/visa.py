@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from exdd_core.datasets.categories import choose_one, detect_category
+from exdd_core.datasets.finder import Spellings
 from exdd_core.datasets.groups import read_table, split_made
 from exdd_core.datasets.pairing import IMAGE_LEFT_OUT, paired
 from exdd_core.datasets.record import DEFECT, NORMAL, Reading, in_natural_order, record_of
@@ -77,11 +78,11 @@ def _rows_of(
     rows: Iterable[dict[str, str]], pictures: Iterable[str], masks: Iterable[str]
 ) -> dict[str, tuple[str, str]]:
     """Image -> its label in the table, and its mask or ""."""
-    images, marks = _by_key(pictures), _by_key(masks)
+    images, marks = Spellings(pictures), Spellings(masks)
     found = {}
     for row in rows:
-        if name := images.get(_inside(row["image"])):
-            found[name] = row["label"], marks.get(_inside(row["mask"]), "")
+        if name := images.find(_inside(row["image"])):
+            found[name] = row["label"], marks.find(_inside(row["mask"])) or ""
     return found
 
 
@@ -94,10 +95,10 @@ def _split(tree: Tree, rows: list[dict[str, str]], pictures: list[str]) -> tuple
         return {}, [f"There is no {SPLIT} next to {tree.root.name}/, so {made}"]
     named = {name_key(row["image"].replace("\\", "/").split("/")[0]) for row in rows}
     named.add(name_key(tree.root.name))
-    images = _by_key(pictures)
+    images = Spellings(pictures)
     sides = {}
     for row in read_table(table, ("object", "split", "image")):
-        name = images.get(_inside(row["image"]))
+        name = images.find(_inside(row["image"]))
         side = row["split"].strip().casefold()
         if name and name_key(row["object"].strip()) in named and side in ("train", "test"):
             sides[name] = side
@@ -108,15 +109,11 @@ def _split(tree: Tree, rows: list[dict[str, str]], pictures: list[str]) -> tuple
     return sides, [f"The split is taken from {SPLIT}.{others}"]
 
 
-def _by_key(names: Iterable[str]) -> dict[str, str]:
-    return {name_key(name): name for name in names}
-
-
 def _inside(written: str) -> str:
-    """The key of a path in a table from Data/ on; tables begin it with the category's folder."""
-    key = name_key(written.strip().replace("\\", "/"))
-    start = key.find("data/")
-    return key[start:] if start >= 0 else key
+    """A path in a table from Data/ on; tables begin it with the category's folder."""
+    path = written.strip().replace("\\", "/")
+    start = path.casefold().find("data/")
+    return path[start:] if start >= 0 else path
 
 
 def _label(text: str) -> str:

@@ -13,7 +13,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 
-from exdd_core.datasets.finder import Finder
+from exdd_core.datasets.finder import Finder, Spellings
 from exdd_core.datasets.groups import GroupRule
 from exdd_core.datasets.marks import Marks, folder_label, has_normal_folder, is_wrapping
 from exdd_core.datasets.record import DEFECT, Outline, Reading
@@ -88,7 +88,7 @@ def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
 def add_all(tree: Tree, marks: Marks, only_sure: bool = False) -> dict[str, str]:
     """Add what YOLO files say of the images of a tree to `marks`; returns image -> its file.
 
-    only_sure: ignore text files whose first line is not YOLO's.
+    only_sure: ignore text files without a line that is like YOLO's.
     """
     texts, keypoints = _texts(tree), _has_keypoints(tree)
     names = _names(tree, marks, marks.notes if texts else [])
@@ -132,41 +132,52 @@ def _texts(tree: Tree) -> dict[str, str]:
     in_labels: dict[str, list[str]] = defaultdict(list)
     for name in tree.files:
         if name.lower().endswith(".txt") and base(name).lower() not in TABLES:
-            files[name_key(stem(name))] = name
+            files[stem(name)] = name
             if any(squeezed(part) == "labels" for part in parent(name).split("/")):
                 in_labels[name_key(base(stem(name)))].append(name)
     stems: dict[str, int] = defaultdict(int)
     for image in tree.images:
         stems[name_key(base(stem(image)))] += 1
+    finder, spellings = Finder(tree), Spellings(files)
     found = {}
     for image in tree.images:
-        key = name_key(stem(image))
-        alone = in_labels.get(base(key), []) if stems[base(key)] == 1 else []
-        folder, _, last = key.rpartition("/")
-        places = (_swapped(key), key, f"labels/{key}", f"{folder}/labels/{last}".lstrip("/"))
-        text = next(filter(None, map(files.get, places)), alone[0] if len(alone) == 1 else None)
+        own, key = stem(image), name_key(base(stem(image)))
+        alone = [text for text in in_labels.get(key, []) if not finder.contradicts(text, image)]
+        folder, _, last = own.rpartition("/")
+        places = (_swapped(own), own, f"labels/{own}", f"{folder}/labels/{last}".lstrip("/"))
+        text = next(filter(None, map(spellings.find, places)), None)
         if text is not None:
-            found[image] = text
-    return found
+            found[image] = files[text]
+        elif stems[key] == 1 and len(alone) == 1:
+            found[image] = alone[0]
+    # Of two images whose names differ in case alone, a file is of the one that is spelt like it.
+    exact = {text for image, text in found.items() if base(stem(image)) == base(stem(text))}
+    return {
+        image: text
+        for image, text in found.items()
+        if text not in exact or base(stem(image)) == base(stem(text))
+    }
 
 
-def _swapped(key: str) -> str:
+def _swapped(name: str) -> str:
     """The path with its last folder "images" replaced by "labels"."""
-    parts = key.split("/")
+    parts = name.split("/")
     for at in range(len(parts) - 2, -1, -1):
-        if parts[at] == "images":
+        if name_key(parts[at]) == "images":
             return "/".join([*parts[:at], "labels", *parts[at + 1 :]])
-    return key
+    return name
 
 
 def _is_yolo(tree: Tree, text: str) -> bool:
-    """Whether the first line of a text file is a class and at least 4 numbers."""
+    """Whether a line of a text file is a class and at least 4 numbers, be they separated by commas."""
     try:
         lines = read_lines(tree.path(text), text)
     except BadInput:
         return False
-    numbers = _numbers(lines[0]) if lines else None
-    return numbers is not None and len(numbers) >= 5 and numbers[0] == int(numbers[0])
+    return any(
+        numbers is not None and len(numbers) >= 5 and numbers[0] == int(numbers[0])
+        for numbers in (_numbers(line.replace(",", " ")) for line in lines)
+    )
 
 
 def _told(tree: Tree) -> bool:

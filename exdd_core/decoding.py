@@ -61,7 +61,16 @@ def _identify(stream: io.BufferedIOBase, label: str) -> Image.Image:
             kind = format_of(stream.read(HEAD))
             if kind == "TIFF" and file_tags.tag(stream, file_tags.SAMPLE_FORMAT) == pixels.FLOATS:  # type: ignore[arg-type]
                 raise pixels.of_floats(label) from None
-            raise (pixels.damaged(label, kind) if kind in FORMATS else pixels.unknown(label)) from None
+            if kind not in FORMATS:
+                raise pixels.unknown(label) from None
+            raise pixels.damaged(label, kind, _content(stream)) from None
+
+
+def _content(stream: io.BufferedIOBase | None) -> bytes:
+    if stream is None or stream.closed:
+        return b""
+    stream.seek(0)
+    return stream.read()
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -96,7 +105,7 @@ def decode(image: Image.Image, label: str) -> Image.Image:
     except MemoryError:
         raise
     except Exception:  # decoders raise OSError, SyntaxError, ValueError, struct.error and others for damage
-        raise pixels.damaged(label, image.format) from None
+        raise pixels.damaged(label, image.format, _content(getattr(image, "fp", None))) from None
 
 
 def is_deep(image: Image.Image) -> bool:

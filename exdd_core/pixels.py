@@ -31,6 +31,7 @@ SEPARATE = 2  # how TIFF calls colours that are stored one after another
 UNSPECIFIED, OPACITY = 0, 2
 # Compressions of TIFF that may hold differences: LZW, Deflate, LZMA, Zstandard.
 OF_DIFFERENCES = (5, 8, 32946, 34925, 50000)
+UNREAD_COMPRESSIONS = {34925: "LZMA", 50000: "Zstandard", 50001: "WebP", 50002: "JPEG XL"}
 FLOATS = 3  # what TIFF calls the kind of its numbers
 LAB = (8, 9, 10)  # photometric interpretations that OpenCV takes for RGB
 
@@ -104,14 +105,29 @@ def of_floats(label: str) -> BadInput:
     return BadInput(f"{label} contains floating-point values; save it with 8 or 16 bits per channel.")
 
 
-def damaged(label: str, kind: str | None = None) -> BadInput:
-    """The error for a file that cannot be decoded. kind: its format."""
+def damaged(label: str, kind: str | None = None, content: bytes = b"") -> BadInput:
+    """The error for a file that cannot be decoded. kind: its format. content: of a TIFF file, to say what is rare."""
+    if rare := _rare_in_tiff(content):
+        return BadInput(f"{label} is a TIFF file with {rare}, which cannot be read; save it as PNG.")
     if kind == "TIFF":  # whose kinds of numbers and compression are too many to read all
         return BadInput(
             f"{label} is damaged or incomplete, or a kind of TIFF that cannot be read; copy it again from its "
             "source, or save it as PNG with 8 or 16 bits per channel."
         )
     return BadInput(f"{label} is damaged or incomplete; copy it again from its source.")
+
+
+def _rare_in_tiff(content: bytes) -> str:
+    """What an intact TIFF file has that no reader here understands; "" for nothing, and for another format."""
+    if formats.format_of(content[: formats.HEAD]) != "TIFF":
+        return ""
+    number = partial(file_tags.tag, io.BytesIO(content))
+    bits = file_tags.tags(io.BytesIO(content), file_tags.BITS) or [1]
+    if number(file_tags.COMPRESSION) in UNREAD_COMPRESSIONS:
+        return f"{UNREAD_COMPRESSIONS[number(file_tags.COMPRESSION)]} compression"
+    if bits[0] not in (1, 2, 4, 8, 12, 16, 32, 64):
+        return f"{bits[0]} bits per value"
+    return f"{len(bits)} channels" if len(bits) > 4 else ""
 
 
 def values_of(source: Source, label: str) -> np.ndarray:
@@ -182,7 +198,7 @@ def _decoded(content: bytes, kind: str, label: str) -> np.ndarray:
     except cv2.error:
         raise too_large(label) from None
     if stored is None or stored.shape[2:] not in ((), (3,), (4,)):
-        raise damaged(label, kind)
+        raise damaged(label, kind, content)
     require_size(stored.shape[1], stored.shape[0], label)
     return stored
 

@@ -87,6 +87,26 @@ def tiff(values: np.ndarray, **told: object) -> bytes:
     return stream.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"compression": "zstd"}, "Zstandard compression"),
+        ({"compression": "lzma"}, "LZMA compression"),
+        ({"bitspersample": 10}, "10 bits per value"),
+        ({"bitspersample": 14}, "14 bits per value"),
+    ],
+)
+def test_an_intact_tiff_file_of_a_rare_kind_is_not_called_damaged(
+    told: dict[str, object], words: str
+) -> None:
+    content = tiff(np.ones((20, 30), np.uint16), photometric="minisblack", **told)
+    for reading in (read_image, read_values, mask_values):
+        with pytest.raises(
+            BadInput, match=rf"is a TIFF file with {words}, which cannot be read; save it as PNG\."
+        ):
+            reading(content)
+
+
 def test_values_of_12_bits_are_as_they_were_stored() -> None:
     values = np.random.default_rng(0).integers(0, 4096, (20, 30), np.uint16)
     np.testing.assert_array_equal(

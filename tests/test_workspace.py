@@ -753,3 +753,11 @@ def test_the_demo_is_completed_where_it_was_killed_and_then_left_alone(workspace
 def test_the_demo_leaves_a_workspace_in_use_alone(filled):
     make_demo(filled.path)
     assert [info.name for info in filled.datasets()] == ["plates"] and filled.banks() == []
+
+
+def test_a_file_that_its_disk_cannot_hold_is_said() -> None:
+    for error in (
+        OSError(errno.EFBIG, "File too large"),
+        SafetensorError("I/O error: File too large (os error 27)"),
+    ):
+        assert module.sentence_of(error).startswith("A file is larger than its disk or your account allows")

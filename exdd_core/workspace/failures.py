@@ -53,9 +53,15 @@ def _of_storage(error: OSError | sqlite3.Error | SafetensorError) -> str:
     number, said = getattr(error, "errno", None), str(error)
     if number in (errno.ENOSPC, errno.EDQUOT) or "is full" in said or "No space left" in said:
         return "The disk is full; free up some space and try again. Nothing incomplete was kept."
-    place = getattr(error, "filename", None) or "the workspace"
+    if number == errno.EFBIG or "File too large" in said:
+        return (
+            "A file is larger than its disk or your account allows, such as 4 GB on FAT32; choose another disk or "
+            "raise the limit. Nothing incomplete was kept."
+        )
+    place = getattr(error, "filename", None)
     if isinstance(error, PermissionError):
-        return f"No permission for {place}; change its owner or permissions, or choose another place."
+        whose = place or "the workspace"
+        return f"No permission for {whose}; change its owner or permissions, or choose another place."
     if getattr(error, "sqlite_errorcode", 0) & 0xFF in READ_ONLY:
         return (
             f"The workspace cannot be written to ({error}): its folder or its disk is read-only, or not yours; change "
@@ -70,9 +76,8 @@ def _of_storage(error: OSError | sqlite3.Error | SafetensorError) -> str:
         return (
             f"The workspace's database cannot be used ({error}); check that its disk works and is not full."
         )
-    return (
-        f"{place} cannot be used ({getattr(error, 'strerror', None) or error}); check the path and the disk."
-    )
+    reason = getattr(error, "strerror", None) or error
+    return f"{place or 'The workspace'} cannot be used ({reason}); check the path and the disk."
 
 
 @contextmanager

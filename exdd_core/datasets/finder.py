@@ -8,6 +8,8 @@ from __future__ import annotations
 import posixpath
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import lru_cache
+from itertools import islice
 
 from exdd_core.datasets.tree import Tree, base, name_key, parent, stem
 from exdd_core.datasets.words import label_word, split_word
@@ -36,6 +38,7 @@ class Finder:
         self._by_stem: dict[str, list[str]] = defaultdict(list)
         self._stems_in: dict[str, set[str]] = defaultdict(set)  # by folder
         self._folders_of: dict[str, list[str]] = defaultdict(list)  # by the name of any folder in their path
+        self._shared: dict[tuple[str, str], list[str]] = {}  # by two folders
         for name in tree.images:
             self._by_base[name_key(base(name))].append(name)
             self._by_stem[name_key(base(stem(name)))].append(name)
@@ -65,7 +68,7 @@ class Finder:
         same = self._by_base.get(name_key(parts[-1])) or (
             self._by_stem.get(name_key(parts[-1]), []) if "." not in parts[-1] else []
         )
-        fits = [name for name in same if not self._contradicts(wanted, folder, name)]
+        fits = list(islice((name for name in same if not self._contradicts(wanted, folder, name)), 2))
         return fits[0] if len(fits) == 1 else None
 
     def of_stem(self, annotation: str) -> str | None:
@@ -84,9 +87,7 @@ class Finder:
     def _contradicts(self, wanted: str, folder: str, image: str, named_whole: bool = False) -> bool:
         above = wanted.replace("\\", "/").split("/")[:-1]
         asked = [*folder.split("/"), *above]
-        for word in (label_word, split_word):
-            said = {meaning for meaning in map(word, asked) if meaning}
-            there = {meaning for meaning in map(word, parent(image).split("/")) if meaning}
+        for said, there in zip(_meanings("/".join(asked)), _meanings(parent(image)), strict=True):
             if said and there and not said & there:
                 return True
         if named_whole:
@@ -99,9 +100,27 @@ class Finder:
 
     def _shares_names(self, part: str, image: str) -> bool:
         """Whether images below a folder of this name have the same names as others in the image's folder."""
-        own = {name_key(base(stem(image)))}
-        names = self._stems_in[parent(image)]
-        return any(names & self._stems_in[folder] - own for folder in self._folders_of.get(part, []))
+        own = name_key(base(stem(image)))
+        return any(
+            shared != own
+            for folder in self._folders_of.get(part, [])
+            for shared in self._shared_by(parent(image), folder)
+        )
+
+    def _shared_by(self, one: str, other: str) -> list[str]:
+        """Up to two names that images in both folders have; a third would tell no more."""
+        if (one, other) not in self._shared:
+            few, many = sorted((self._stems_in[one], self._stems_in[other]), key=len)
+            self._shared[one, other] = list(islice((name for name in few if name in many), 2))
+        return self._shared[one, other]
+
+
+@lru_cache(maxsize=1 << 16)
+def _meanings(folder: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The labels and the sides of the split that the names in a folder's path say."""
+    parts = folder.split("/")
+    labels, sides = (frozenset(filter(None, map(word, parts))) for word in (label_word, split_word))
+    return labels, sides
 
 
 def _parents(folder: str) -> list[str]:

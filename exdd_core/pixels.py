@@ -19,6 +19,7 @@ from exdd_core import file_tags, files, formats, tiffs
 from exdd_core.depth import HIGHEST, Depth, guess
 from exdd_core.errors import BadInput
 from exdd_core.geometry import MIN_SIDE, turned
+from exdd_core.sentences import count
 
 Source = Path | str | bytes
 
@@ -127,7 +128,7 @@ def _rare_in_tiff(content: bytes) -> str:
         return f"{UNREAD_COMPRESSIONS[number(file_tags.COMPRESSION)]} compression"
     if bits[0] not in (1, 2, 4, 8, 12, 16, 32, 64):
         return f"{bits[0]} bits per value"
-    return f"{len(bits)} channels" if len(bits) > 4 else ""
+    return count(len(bits), "channel") if len(bits) > 4 else ""
 
 
 def values_of(source: Source, label: str) -> np.ndarray:

@@ -188,6 +188,21 @@ def test_a_manifest_that_was_edited_is_refused_also_where_golden_images_do_not_t
         importing.import_bundle(demo_workspace, file)
 
 
+def test_a_bundle_that_would_take_all_memory_is_refused(
+    bundle: Path, demo_workspace: Workspace, tmp_path: Path
+) -> None:
+    file = tmp_path / "bomb.zip"
+    shutil.copyfile(bundle, file)
+    with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
+        for i in range(8):
+            archive.writestr(f"network.{i}", bytes(100 << 20))
+    ended = started(file, "any.png")
+    assert ended.returncode == 2 and "bomb.zip is no bundle that this program exported" in ended.stderr
+    for refused in (exdd_core.load, partial(importing.import_bundle, demo_workspace)):
+        with pytest.raises(BadInput, match="it unpacks to [0-9,]+ times its size; export it again"):
+            refused(file)
+
+
 def test_whatever_is_damaged_is_a_sentence(bundle: Path, tmp_path: Path) -> None:
     def without(name: str, content: bytes) -> bytes:
         return (

@@ -90,6 +90,7 @@ def _read(path: Path) -> tuple[Manifest, dict[str, bytes]]:
     with zipfile.ZipFile(path) as archive:
         if sum(file.file_size for file in archive.infolist()) > LARGEST:
             raise _damaged(path, f"it unpacks to more than {LARGEST >> 30} GB")
+        scorer.require_plausible(archive, path.name)
         manifest = scorer.manifest_of(archive, path.name)
         if not OLDEST <= manifest["format"] <= scorer.FORMAT:
             newer = manifest["format"] > scorer.FORMAT

@@ -51,6 +51,8 @@ FORMAT = 5
 MANIFEST, ARRAYS = "bundle.json", "banks.npz"
 DIGEST = "bundle.sha256"  # of the manifest; older bundles have none
 SIDES = ("negative", "positive")
+SMALL = 64 << 20  # bytes to which any bundle may unpack
+MOST_PACKED = 100  # how many times its own size a larger one may unpack to
 VERSION = "version/"  # the files of the bank version, by which a workspace imports it
 Source = str | Path | bytes | np.ndarray
 DAMAGED = (
@@ -112,6 +114,18 @@ def load(path: str | Path, engine: str | None = None) -> Bundle:
     return bundle
 
 
+def require_plausible(archive: zipfile.ZipFile, path: str | Path) -> None:
+    """Raise `BadInput` for a bundle of few bytes that would take all memory when unpacked."""
+    packed, unpacked = (
+        sum(getattr(file, size) for file in archive.infolist()) for size in ("compress_size", "file_size")
+    )
+    if unpacked > max(SMALL, MOST_PACKED * packed):
+        raise BadInput(
+            f"{path} is no bundle that this program exported: it unpacks to {unpacked / packed:,.0f} times its size; "
+            "export it again."
+        )
+
+
 def manifest_of(archive: zipfile.ZipFile, path: str | Path) -> Manifest:
     """What a bundle says of itself, such as its threshold. Raises `BadInput` where that was changed later."""
     content = archive.read(MANIFEST)
@@ -154,6 +168,7 @@ class Bundle:
     def __init__(self, path: str | Path, engine: str | None = None):
         try:
             with zipfile.ZipFile(path) as archive:
+                require_plausible(archive, path)
                 manifest = manifest_of(archive, path)
                 if manifest["format"] > FORMAT:
                     raise BadInput(

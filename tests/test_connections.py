@@ -22,12 +22,14 @@ def workspace(demo_workspace: Workspace, tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[sqlite3.Connection]:
-    """The connections that have been opened."""
+def opened(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> list[sqlite3.Connection]:
+    """The connections to the workspace that have been opened; a thread of an earlier test may open others."""
     found, connect = [], connections.connect
 
     def noting(path: Path) -> sqlite3.Connection:
-        found.append(connection := connect(path))
+        connection = connect(path)
+        if path.is_relative_to(workspace.path):
+            found.append(connection)
         return connection
 
     monkeypatch.setattr(connections, "connect", noting)

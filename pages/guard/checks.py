@@ -25,6 +25,7 @@ REST = "/api/v1"  # what programs ask (`exdd_core.api`)
 MCP = "/mcp"  # tools (`pages.mcp`), where they are served
 UPLOADS = (UPLOAD, f"{REST}/score")  # take files as large as a data set
 LARGEST_CALL = 64 << 20  # bytes of a function call; the largest holds a drawn mask
+LARGEST_FORM = 64 << 10  # bytes of a form, such as that of signing in, which anybody may send
 # Addresses of Gradio that our pages ask for. The rest of its addresses, such as its proxy, is not served.
 SERVED = re.compile(
     r"/(config|theme\.css|favicon\.ico|manifest\.json|robots\.txt|pwa_icon)?/?"
@@ -112,13 +113,16 @@ def content_type(headers: Headers) -> str:
 
 def largest(path: str, doors: Doors) -> int:
     """Bytes that a request to this address may have."""
+    if not path.startswith((API, f"{REST}/", MCP)):
+        return LARGEST_FORM
     return doors.largest_upload if path.rstrip("/") in UPLOADS else LARGEST_CALL
 
 
 def too_large(path: str, doors: Doors) -> Refused:
-    limit = largest(path, doors) >> 20
+    most = largest(path, doors)
+    limit = f"{most >> 20:,} MB" if most >> 20 else f"{most >> 10} KB"
     return Refused(
-        413, f"This is larger than {limit:,} MB, the most that the workbench accepts; send less at a time."
+        413, f"This is larger than {limit}, the most that the workbench accepts; send less at a time."
     )
 
 

@@ -218,6 +218,15 @@ def test_a_body_that_is_too_large_is_stopped(workspace: Workspace) -> None:
         checks.check_type("/" + CALL, "POST", Headers(long), Doors())
 
 
+def test_a_form_that_anybody_may_send_is_small(workspace: Workspace) -> None:
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    with serving(workspace, Doors(sign_in=True)) as address:
+        answer = httpx.post(address + "sign-in", content=b"a=&" * 100_000, headers=kind)
+        assert answer.status_code == 413 and "This is larger than 64 KB" in answer.text
+        answer = httpx.post(address + "sign-in", content=b"name=anna&password=wrong", headers=kind)
+        assert answer.status_code == 403
+
+
 def test_a_call_with_more_values_than_any_page_sends_is_not_parsed(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,7 @@ from exdd_core.datasets.outlines import draw, fault, runs_of, unpacked
 from exdd_core.datasets.record import DEFECT, NORMAL, Outline, Record
 from exdd_core.datasets.report_sentences import problems_of
 from exdd_core.datasets.survey import Survey
+from exdd_core.datasets.texts import json_format
 from exdd_core.datasets.tree import Tree
 from exdd_core.errors import BadInput
 from exdd_core.workspace.imports import import_dataset
@@ -968,6 +969,19 @@ def test_images_of_cvat_lie_in_the_folder_of_their_side(tmp_path: Path) -> None:
     np.testing.assert_array_equal(mask_of(found, records["images/train/0.png"]), filled())
     np.testing.assert_array_equal(mask_of(found, records["images/val/0.png"]), filled(40, 30, 50, 40))
     assert [record.label for record in found.records] == [DEFECT, NORMAL] * 2
+
+
+def test_a_file_that_almost_looks_like_datumaro_is_searched_once(tmp_path: Path) -> None:
+    file = tmp_path / "items.json"
+    started, seconds = '"items":[{"id":', []
+    for times in (1_000, 16_000):
+        file.write_text("{" + started * times)
+        begin = time.process_time()
+        assert json_format(file) == ""
+        seconds.append(time.process_time() - begin)
+    assert seconds[1] < 64 * max(seconds[0], 0.005)  # 256 times where each beginning is searched to the end
+    file.write_text("{" + started + ' 1, "annotations": []}]}')
+    assert json_format(file) == "Datumaro"
 
 
 def test_a_panoptic_file_is_refused(tmp_path: Path) -> None:

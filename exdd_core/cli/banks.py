@@ -15,7 +15,7 @@ from exdd_core.cli.data import say_held
 from exdd_core.cli.terminal import print_result, progress, say
 from exdd_core.errors import BadInput
 from exdd_core.jobs.results import Built
-from exdd_core.sentences import count
+from exdd_core.sentences import count, spelt
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
     from exdd_core.banks.compare import Comparison
@@ -343,7 +343,7 @@ def import_bundle(options: argparse.Namespace) -> bank_answers.BankSaid:
     workspace = open_workspace(options)
     made = importing.import_bundle(workspace, options.file, options.dataset, options.who, progress())
     active = "it is active" if made.active else f"to activate it, run banks activate {made.name}"
-    return _of_bank(made, f"was imported from {made.imported}; {active}.", options)
+    return _of_bank(made, f"was imported from {spelt(made.imported or '')}; {active}.", options)
 
 
 def map_options(add: Add) -> None:

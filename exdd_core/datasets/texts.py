@@ -32,7 +32,9 @@ FOREIGN = {
     ),
     "VIA": re.compile(r'"(?:shape_attributes|file_attributes|_via_settings)"\s*:'),
     "Labelbox": re.compile(r'"(?:data_row|Labeled Data|External ID)"\s*:'),
-    "Datumaro": re.compile(r'"items"\s*:\s*\[\s*\{\s*"id"\s*:.*"annotations"\s*:', re.DOTALL),
+    "Datumaro": re.compile(  # from the beginning, so that a long file is searched once
+        r'\A(?=.*"annotations"\s*:).*?"items"\s*:\s*\[\s*\{\s*"id"\s*:', re.DOTALL
+    ),
 }
 _SHAPES = re.compile(r'"shapes"\s*:\s*\[')
 _IMAGES = re.compile(r'"images"\s*:\s*\[')

@@ -21,6 +21,8 @@ from pages.studio import questions
 from pages.studio.results import words_of
 from pages.studio.state import EXAMPLES, Studio
 
+LARGEST_LIBRARY = 8 << 20  # bytes of a prompt library to import
+
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
@@ -110,8 +112,14 @@ def export_prompts(shared: Studio, asked: questions.Several) -> Answer:
 
 
 def import_prompts(shared: Studio, asked: questions.File) -> Answer:
+    file = uploaded(asked.path)
+    if file.stat().st_size > LARGEST_LIBRARY:
+        raise BadInput(
+            f"This file is larger than {LARGEST_LIBRARY >> 20} MB, the most that a prompt library may have; export "
+            "fewer prompts."
+        )
     try:
-        content = uploaded(asked.path).read_text("utf-8")
+        content = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         raise BadInput(
             "This file is not valid JSON; choose one that was exported from a prompt library."

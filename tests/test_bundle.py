@@ -233,6 +233,7 @@ def test_whatever_is_damaged_is_a_sentence(bundle: Path, tmp_path: Path) -> None
     for key, value in (
         (b"tolerance", b'"x"'),
         (b"types", b"[]"),
+        (b"width", b"60000"),
         (b"score", b"[1]"),
         (b"map_threshold", b"null"),
         (b"map", b'"golden/0.png"'),

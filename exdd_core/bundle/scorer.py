@@ -38,7 +38,7 @@ from exdd_core.detector.fusion import Distances
 from exdd_core.detector.thresholds import Calibration
 from exdd_core.detector.weighted_distances import weighted_mean
 from exdd_core.errors import BadInput
-from exdd_core.geometry import Size, patch_at, resize_image, restore_map
+from exdd_core.geometry import MAX_MODEL_SIDE, MIN_MODEL_SIDE, Size, patch_at, resize_image, restore_map
 from exdd_core.pixels import depth_of, to_rgb, values_of
 from exdd_core.region import HALF, Region
 
@@ -134,6 +134,9 @@ def manifest_of(archive: zipfile.ZipFile, path: str | Path) -> Manifest:
             f"{path} was changed after it was created: its {MANIFEST} is not what was exported; export it again."
         )
     found: Manifest = json.loads(content)
+    size = found["size"]
+    if not all(MIN_MODEL_SIDE <= side <= MAX_MODEL_SIDE for side in (size["width"], size["height"])):
+        raise ValueError("no network has this size")
     return found
 
 

@@ -183,9 +183,7 @@ def test_an_annotation_that_names_another_image_is_told(tmp_path: Path) -> None:
     write(tmp_path / "b.json", labelme("b.png", shape("rectangle", [[0, 0], [9, 9]])))
     records, found = seen(tmp_path, "labelme")
     assert [name for name, record in records.items() if record.outlines] == ["b.png"]
-    assert "1 annotation file (a.json names b.png) not about the image with the file's own name" in told(
-        found
-    )
+    assert "The file name decided for 1 annotation file (a.json names b.png)" in told(found)
 
 
 def test_roboflow_coco(tmp_path: Path) -> None:
@@ -472,6 +470,13 @@ def test_yolo_text_of_plain_folders_with_a_faulty_line_is_told(tmp_path: Path, t
     write(tmp_path / "defect/1.txt", text)
     _, found = seen(tmp_path, "folder")
     assert "a line that is not a class with its points" in problems(found)
+
+
+def test_measurements_beside_images_are_no_regions(tmp_path: Path) -> None:
+    pictures(tmp_path, "good/0.png", "good/1.png", "defect/2.png")
+    write(tmp_path / "good/0.txt", "operator Anna\n3,12.5,13.1,14.2,10\n")
+    records, found = seen(tmp_path, "folder")
+    assert records["good/0.png"].label == NORMAL and not problems(found)
 
 
 def test_groups_are_taken_from_a_rule(tmp_path: Path) -> None:

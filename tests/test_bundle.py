@@ -203,6 +203,18 @@ def test_a_bundle_that_would_take_all_memory_is_refused(
             refused(file)
 
 
+def test_arrays_of_a_bundle_that_would_take_all_memory_are_not_read(bundle: Path, tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as inner:
+        inner.writestr("negative.npy", bytes(100 << 20))
+
+    def changing(name: str, content: bytes) -> bytes:
+        return packed.getvalue() if name == scorer.ARRAYS else content
+
+    with pytest.raises(BadInput, match="it unpacks to [0-9,]+ times its size"):
+        exdd_core.load(changed(bundle, tmp_path / "inner.zip", changing))
+
+
 def test_whatever_is_damaged_is_a_sentence(bundle: Path, tmp_path: Path) -> None:
     def without(name: str, content: bytes) -> bytes:
         return (

@@ -115,14 +115,14 @@ def load(path: str | Path, engine: str | None = None) -> Bundle:
 
 
 def require_plausible(archive: zipfile.ZipFile, path: str | Path) -> None:
-    """Raise `BadInput` for a bundle of few bytes that would take all memory when unpacked."""
+    """Raise `BadInput` for a bundle, or an archive in it, of few bytes that would take all memory when unpacked."""
     packed, unpacked = (
         sum(getattr(file, size) for file in archive.infolist()) for size in ("compress_size", "file_size")
     )
     if unpacked > max(SMALL, MOST_PACKED * packed):
         raise BadInput(
-            f"{path} is no bundle that this program exported: it unpacks to {unpacked / packed:,.0f} times its size; "
-            "export it again."
+            f"{path} is no bundle that this program exported: it unpacks to {unpacked / max(packed, 1):,.0f} times its "
+            "size; export it again."
         )
 
 
@@ -179,7 +179,10 @@ class Bundle:
                     )
                 if not math.isfinite(manifest["tolerance"]):
                     raise ValueError("the tolerance is not finite")
-                with np.load(io.BytesIO(archive.read(ARRAYS)), allow_pickle=False) as arrays:
+                packed = io.BytesIO(archive.read(ARRAYS))
+                with zipfile.ZipFile(packed) as inner:
+                    require_plausible(inner, path)
+                with np.load(packed, allow_pickle=False) as arrays:
                     self._arrays: Mapping[str, np.ndarray] = dict(arrays) | _rows(archive)
                 self._golden = [
                     (one, archive.read(one["image"]), np.load(io.BytesIO(archive.read(one["map"]))))

@@ -32,7 +32,9 @@ BANK = {
     "backbone": "NAME",
     "likeness": "L",
 }
-WORKSPACE_FOLDERS = ("adapters", "banks", "cache", "candidates", "copies", "datasets")
+WORKSPACE_FOLDERS = (
+    *("adapters", "banks", "before-migration", "cache", "candidates", "copies", "datasets", "models"),
+)
 LARGEST = 2**32 - 1  # as `spec.LARGEST_SEED`, whose module takes its time to import
 
 
@@ -147,6 +149,7 @@ def new_file(*suffixes: str) -> Any:
 
 
 def _is_of_a_workspace(path: Path) -> bool:
+    """Whether a path leads to a workspace's database or into a folder that the workspace keeps."""
     place = path.resolve()
     for folder in place.parents:
         first = place.relative_to(folder).parts[0]

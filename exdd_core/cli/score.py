@@ -62,7 +62,7 @@ def score(options: argparse.Namespace) -> answers.Scored:
 
     if options.csv and options.coco and options.csv.resolve() == options.coco.resolve():
         raise BadInput("--csv and --coco name the same file; choose two.")
-    require_own_results(options.csv, options.coco)
+    _require_own_results(options.csv, options.coco)
     if options.png:
         _require_outside(options.png, options.paths)
     workspace = open_workspace(options)
@@ -97,7 +97,7 @@ def score(options: argparse.Namespace) -> answers.Scored:
     }
 
 
-def require_own_results(csv: Path | None, coco: Path | None) -> None:
+def _require_own_results(csv: Path | None, coco: Path | None) -> None:
     """Raise `BadInput` if results would replace a file that is no result of an earlier run, such as annotations."""
     from exdd_core.review.table import COLUMNS
 

@@ -62,13 +62,13 @@ class Finder:
             for start in (*above, *(posixpath.join(place, "images") for place in above)):
                 if found := self._paths.find(posixpath.normpath(posixpath.join(start, end))):
                     named_whole = end == ends[0]
-                    return None if self._contradicts(wanted, folder, found, named_whole) else found
+                    return None if self.contradicts(wanted, found, folder, named_whole) else found
         if not anywhere:
             return None
         same = self._by_base.get(name_key(parts[-1])) or (
             self._by_stem.get(name_key(parts[-1]), []) if "." not in parts[-1] else []
         )
-        fits = list(islice((name for name in same if not self._contradicts(wanted, folder, name)), 2))
+        fits = list(islice((name for name in same if not self.contradicts(wanted, name, folder)), 2))
         return fits[0] if len(fits) == 1 else None
 
     def of_stem(self, annotation: str) -> str | None:
@@ -79,12 +79,10 @@ class Finder:
         fits = together or [name for name in same if not self.contradicts(annotation, name)]
         return fits[0] if len(fits) == 1 else None
 
-    def contradicts(self, annotation: str, image: str) -> bool:
-        """Whether the folders of a file say that it is not of an image: another label, another side of the split, or
-        another folder of images that has names in common with the image's, so that a name alone says nothing."""
-        return self._contradicts(annotation, "", image)
-
-    def _contradicts(self, wanted: str, folder: str, image: str, named_whole: bool = False) -> bool:
+    def contradicts(self, wanted: str, image: str, folder: str = "", named_whole: bool = False) -> bool:
+        """Whether folders say that a path which a file in `folder` names is not an image: another label, another side
+        of the split, or another folder of images that has names in common with the image's, so that a name alone says
+        nothing. named_whole: the path leads to the image, whatever other folders hold."""
         above = wanted.replace("\\", "/").split("/")[:-1]
         asked = [*folder.split("/"), *above]
         for said, there in zip(_meanings("/".join(asked)), _meanings(parent(image)), strict=True):

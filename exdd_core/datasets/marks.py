@@ -262,8 +262,8 @@ def read_each(
         yield image, content
     if others:
         marks.notes.append(
-            f"{counted(others, 'annotation file')} not about the image with the file's own name, by what it says "
-            "inside: counted for the image with its own name; check that no file was renamed or copied alone."
+            f"The file name decided for {counted(others, 'annotation file')} whose content names another image; check "
+            "that no file was renamed or copied alone."
         )
 
 

@@ -94,7 +94,7 @@ def add_all(tree: Tree, marks: Marks, only_sure: bool = False) -> dict[str, str]
     names = _names(tree, marks, marks.notes if texts else [])
     taken, found = {}, {}
     for image, text in texts.items():
-        if only_sure and not _is_yolo(tree, text):
+        if only_sure and not _is_yolo(tree, text, anywhere=True):
             continue
         taken[image] = text
         marks.used.add(text)
@@ -168,16 +168,28 @@ def _swapped(name: str) -> str:
     return name
 
 
-def _is_yolo(tree: Tree, text: str) -> bool:
-    """Whether a line of a text file is a class and at least 4 numbers, be they separated by commas."""
+def _is_yolo(tree: Tree, text: str, anywhere: bool = False) -> bool:
+    """Whether the first line of a text file is a class and at least 4 numbers.
+
+    anywhere: or any line, also with commas, is a class and at least 4 fractions, as in a file with a faulty line.
+    """
     try:
-        lines = read_lines(tree.path(text), text)
+        lines = [
+            _numbers(line.replace(",", " ") if anywhere else line)
+            for line in read_lines(tree.path(text), text)
+        ]
     except BadInput:
         return False
-    return any(
-        numbers is not None and len(numbers) >= 5 and numbers[0] == int(numbers[0])
-        for numbers in (_numbers(line.replace(",", " ")) for line in lines)
+    begins = bool(lines) and _is_region(lines[0])
+    return (
+        begins
+        or anywhere
+        and any(_is_region(line) and all(0 <= n <= 1 for n in line[1:]) for line in lines if line)
     )
+
+
+def _is_region(numbers: list[float] | None) -> bool:
+    return numbers is not None and len(numbers) >= 5 and numbers[0] == int(numbers[0])
 
 
 def _told(tree: Tree) -> bool:

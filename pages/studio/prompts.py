@@ -9,6 +9,7 @@ import base64
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from exdd_core import files
 from exdd_core.errors import BadInput
 from exdd_core.synthesis import templates, vocabulary
 from exdd_core.synthesis.engines import LENDING
@@ -112,14 +113,8 @@ def export_prompts(shared: Studio, asked: questions.Several) -> Answer:
 
 
 def import_prompts(shared: Studio, asked: questions.File) -> Answer:
-    file = uploaded(asked.path)
-    if file.stat().st_size > LARGEST_LIBRARY:
-        raise BadInput(
-            f"This file is larger than {LARGEST_LIBRARY >> 20} MB, the most that a prompt library may have; export "
-            "fewer prompts."
-        )
     try:
-        content = file.read_text("utf-8")
+        content = files.read_regular(uploaded(asked.path), "This file", LARGEST_LIBRARY).decode()
     except (OSError, UnicodeDecodeError):
         raise BadInput(
             "This file is not valid JSON; choose one that was exported from a prompt library."

@@ -568,6 +568,9 @@ def test_the_library_saves_loads_compares_deletes_and_travels(
         ).dblclick()
         said(page, 'Deleted "Fine scratches"')
         assert len(prompts.library(workspace)) == 2
+        (tmp_path / "huge.json").write_bytes(b"[" + b"[]," * (3 << 20) + b"0]")
+        page.locator(".st-importfile").set_input_files(tmp_path / "huge.json")
+        page.get_by_text("This file is larger than 8 MB, the maximum; make it smaller").first.wait_for()
         page.locator(".st-importfile").set_input_files(tmp_path / "prompts.json")
         said(page, "Imported 1 prompt")
         page.locator(".st-scores tr", has_text="Fine scratches").locator(".st-tags").fill("copper, line 3")

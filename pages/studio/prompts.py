@@ -22,10 +22,10 @@ from pages.studio import questions
 from pages.studio.results import words_of
 from pages.studio.state import EXAMPLES, Studio
 
-LARGEST_LIBRARY = 8 << 20  # bytes of a prompt library to import
-
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
+
+LARGEST_LIBRARY = 8 << 20  # bytes of a prompt library to import
 
 
 @dataclass(frozen=True)

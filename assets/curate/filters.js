@@ -78,11 +78,14 @@ function measureButton({ store, terms }) {
 function showLights(pane, narrow) {
   const { page, store, terms } = pane;
   const box = find(page, ".cu-lights");
-  const { sifting } = store.get();
+  const { sifting, filters, chosen } = store.get();
   const active = document.activeElement;
   const focused = active && box.contains(active) && active.getAttribute("data-light");
   box.hidden = !sifting;
-  if (sifting) {
+  // Drawn anew only where it differs: a button that is replaced while the mouse is down loses the click.
+  const drawn = JSON.stringify(terms.measures.map((name) => [filters[name], chosen[name]]));
+  if (sifting && box.dataset.drawn !== drawn) {
+    box.dataset.drawn = drawn;
     const lights = /** @type {Light[]} */ (Object.keys(terms.lights));
     const lines = terms.measures.map((name) =>
       make(
@@ -110,7 +113,8 @@ function lightButton({ store, terms }, narrow, name, light) {
       "aria-pressed": String(isSet),
       disabled: !count && !isSet,
       title: `${named(name)}: ${terms.lights[light]}`,
-      onclick: () => narrow({}, { [name]: isSet ? null : light }),
+      // Asks what is chosen now: a second click may come before the first one's answer.
+      onclick: () => narrow({}, { [name]: store.get().chosen[name] === light ? null : light }),
     },
     lamp(light, terms),
     count.toLocaleString("en"),
